@@ -1,0 +1,5 @@
+"""Everything that answers is a runner; runners are composed, not inherited."""
+
+from tradewind.runners.runner import Runner
+
+__all__ = ["Runner"]
