@@ -1,0 +1,49 @@
+"""The way from a file name or an object to a model."""
+
+from pathlib import Path
+
+from tradewind.errors import ModelError
+from tradewind.importers.importer import Importer
+from tradewind.importers.lookalikes import lookalike
+from tradewind.importers.onnx import OnnxImporter
+from tradewind.model import Model
+
+IMPORTERS: tuple[Importer, ...] = (OnnxImporter(),)
+"""Every importer that is installed, asked in this order."""
+
+
+def load_model(source: object) -> Model:
+    """Import a trained model; the content decides its format.
+
+    Args:
+        source: a file name, or a model in memory (`onnx.ModelProto`, fitted scikit-learn
+            estimator).
+
+    Raises:
+        ModelError: there is no such file, or it cannot be imported.
+    """
+    known = Path(source) if isinstance(source, str) else source
+    if isinstance(known, Path):
+        _check_file(known)
+    for importer in IMPORTERS:
+        if importer.matches(known):
+            return importer.load(known)
+    name = known.name if isinstance(known, Path) else type(known).__name__
+    hint = "export the model to ONNX."
+    raise ModelError(name, "a model in a format that Tradewind reads", "another format", hint)
+
+
+def _check_file(path: Path) -> None:
+    try:
+        if not path.exists():
+            raise ModelError(str(path), "a model file", "nothing under that name")
+        if not path.is_dir() and not path.is_file():
+            raise ModelError(str(path), "a model file", "a device or pipe")
+        if not path.stat().st_size:
+            hint = "the disk was full, or a download never began."
+            raise ModelError(str(path), "a model file", "an empty file", hint)
+        kind = lookalike(path)
+    except (OSError, ValueError) as error:  # no permission, or a name that no file can have
+        raise ModelError(str(path), "a readable file", str(error)) from error
+    if kind is not None:
+        raise ModelError(str(path), "an ONNX model", kind.name, kind.hint)
