@@ -38,7 +38,7 @@ class TradewindError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        line = f"{self.where}: expected {self.expected}, got {self.got}."
+        line = f"{self.where}: expected {self.expected}, got {self.got.rstrip('.')}."
         return f"{line}\nhint: {self.hint}" if self.hint else line
 
 

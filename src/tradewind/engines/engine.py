@@ -1,12 +1,14 @@
 """The one interface of every runtime."""
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import ClassVar
 
 from tradewind.model import Model
 from tradewind.runners import Runner
 
 
+@dataclass(frozen=True)
 class Engine(ABC):
     """One existing runtime with its settings; children are final, frozen dataclasses.
 

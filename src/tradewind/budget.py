@@ -1,0 +1,47 @@
+"""What may be lost, what must be reached, how sure to be."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from tradewind.errors import SettingError
+
+Objective = Literal["latency", "throughput", "memory", "energy"]
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The owner's promise.
+
+    Args:
+        metric: what counts as a right answer: accuracy, agreement or within:TOLERANCE.
+        max_drop: share of right answers that may be lost, 0 < max_drop < 1.
+        confidence: probability at least with which a certificate is true.
+        objective: what to make as small (latency, memory, energy) or large (throughput) as
+            possible.
+        max_latency_ms: p99 of one request at batch 1 must not exceed this.
+        max_memory_mb: peak resident memory must not exceed this many megabytes (10**6 bytes).
+    """
+
+    metric: str = "accuracy"
+    max_drop: float = 0.01
+    confidence: float = 0.95
+    objective: Objective = "latency"
+    max_latency_ms: float | None = None
+    max_memory_mb: float | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 < self.max_drop < 1:
+            raise SettingError(
+                "--max-drop",
+                "a share between 0 and 1",
+                f"{self.max_drop:g}",
+                "0.01 allows one right answer in a hundred to be lost.",
+            )
+        if not 0.5 <= self.confidence < 1:
+            raise SettingError("--confidence", "at least 0.5 and below 1", f"{self.confidence:g}")
+        for option, value in (
+            ("--max-latency-ms", self.max_latency_ms),
+            ("--max-memory-mb", self.max_memory_mb),
+        ):
+            if value is not None and not value > 0:
+                raise SettingError(option, "more than 0", f"{value:g}")

@@ -1,0 +1,44 @@
+"""What can be observed of a model on this machine, with its interval."""
+
+from tradewind.measure.hardware import Hardware, available_cores, this_machine
+from tradewind.measure.interval import Ratio, paired_ratio
+from tradewind.measure.memory import peak_memory_bytes
+from tradewind.measure.metric import (
+    Accuracy,
+    Agreement,
+    Metric,
+    Within,
+    collect,
+    decide,
+    parse_metric,
+)
+from tradewind.measure.timing import (
+    Task,
+    Timing,
+    calling,
+    interleave,
+    speedup,
+    throughput_ratio,
+)
+
+__all__ = [
+    "Accuracy",
+    "Agreement",
+    "Hardware",
+    "Metric",
+    "Ratio",
+    "Task",
+    "Timing",
+    "Within",
+    "available_cores",
+    "calling",
+    "collect",
+    "decide",
+    "interleave",
+    "paired_ratio",
+    "parse_metric",
+    "peak_memory_bytes",
+    "speedup",
+    "this_machine",
+    "throughput_ratio",
+]

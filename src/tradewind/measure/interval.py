@@ -1,0 +1,52 @@
+"""Intervals that assume nothing about the shape of the noise."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from tradewind.tensors import Array
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """How many times better a candidate is than the baseline, with its interval."""
+
+    ratio: float
+    low: float
+    high: float
+
+    @property
+    def is_better(self) -> bool:
+        """Whether the interval lies above 1."""
+        return self.low > 1.0
+
+
+def paired_ratio(baseline: Array, candidate: Array, confidence: float = 0.95) -> Ratio:
+    """Return the median of baseline / candidate over paired rounds, with its interval.
+
+    The interval is that of the sign test: with k the largest integer for which
+    P(Binomial(n, 1/2) < k) <= (1 - confidence) / 2, it runs from the k-th smallest to the k-th
+    largest ratio. Within a round the order of the two is drawn at random, so that for two equal
+    programs each sign is a fair coin whatever the noise does; the interval then misses 1 with
+    probability at most 1 - confidence, also when noise lasts over many rounds.
+
+    Args:
+        baseline: float[rounds], a cost per round such as seconds.
+        candidate: float[rounds], the same of the candidate.
+        confidence: of the interval, two-sided.
+
+    Returns:
+        The median ratio; with too few rounds for the confidence the interval is (0, inf).
+
+    Source: Conover, Practical Nonparametric Statistics, 3.2.
+    """
+    ratios = np.sort(np.asarray(baseline, np.float64) / np.asarray(candidate, np.float64))
+    rounds = len(ratios)
+    outside = int(stats.binom.ppf((1.0 - confidence) / 2.0, rounds, 0.5))
+    while outside > 0 and stats.binom.cdf(outside - 1, rounds, 0.5) > (1.0 - confidence) / 2.0:
+        outside -= 1
+    median = float(np.median(ratios))
+    if outside < 1:
+        return Ratio(median, 0.0, float("inf"))
+    return Ratio(median, float(ratios[outside - 1]), float(ratios[rounds - outside]))

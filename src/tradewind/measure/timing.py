@@ -1,0 +1,164 @@
+"""Paired timing: every round runs all candidates once, in an order drawn at random."""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from tradewind.measure.interval import Ratio, paired_ratio
+from tradewind.runners import Runner
+from tradewind.tensors import Array, Tensors
+
+Call = Callable[[], object]
+"""One unit of work to be timed."""
+
+SETTLE_S = 0.004
+"""A pause before each turn: threads of the previous candidate spin on for a while."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What one candidate did in one round."""
+
+    seconds: Array  # float64[calls], the duration of each call
+    wall_s: float  # of the whole turn
+    cpu_s: float  # of the whole process meanwhile, all threads
+
+    @property
+    def calls(self) -> int:
+        """How many calls were made."""
+        return len(self.seconds)
+
+
+@dataclass
+class Timing:
+    """All turns of one candidate."""
+
+    turns: list[Turn] = field(default_factory=list)
+
+    def latency_ms(self, percentile: float) -> float:
+        """Return a percentile over all calls, in milliseconds."""
+        calls = np.concatenate([turn.seconds for turn in self.turns])
+        return float(np.percentile(calls, percentile)) * 1e3
+
+    @property
+    def medians_s(self) -> Array:
+        """The median call of every round, float64[rounds]."""
+        return np.array([np.median(turn.seconds) for turn in self.turns])
+
+    @property
+    def wall_per_call_s(self) -> Array:
+        """Wall time per call of every round, float64[rounds]."""
+        return np.array([turn.wall_s / turn.calls for turn in self.turns])
+
+    @property
+    def cpu_per_call_s(self) -> float:
+        """CPU time per call, the median over rounds."""
+        return float(np.median([turn.cpu_s / turn.calls for turn in self.turns]))
+
+
+@dataclass(frozen=True)
+class Task:
+    """Work to be timed.
+
+    Args:
+        call: one unit of work.
+        concurrency: how many threads call at the same time.
+    """
+
+    call: Call
+    concurrency: int = 1
+
+
+def interleave(
+    tasks: Sequence[Task],
+    *,
+    seed: int,
+    turn_s: float,
+    max_rounds: int,
+    until: float,
+    min_rounds: int = 6,
+) -> list[Timing]:
+    """Time all tasks in rounds, each round in an order of its own.
+
+    Args:
+        tasks: what to time; the first is usually the baseline.
+        seed: fixes the orders.
+        turn_s: how long one task is called in one round, at least one call.
+        max_rounds: rounds at most.
+        until: the value of `time.monotonic` at which no further round is begun.
+        min_rounds: rounds that are run even when `until` has passed.
+
+    Returns:
+        One `Timing` per task, each with the same number of turns.
+    """
+    order = np.random.default_rng(seed)
+    timings = [Timing() for _ in tasks]
+    for done in range(max_rounds):
+        if done >= min_rounds and time.monotonic() > until:
+            break
+        for index in order.permutation(len(tasks)):
+            timings[index].turns.append(_turn(tasks[index], turn_s))
+    return timings
+
+
+def _turn(task: Task, turn_s: float) -> Turn:
+    time.sleep(SETTLE_S)
+    task.call()  # wakes the threads and fills the caches; not counted
+    begin, cpu = time.perf_counter(), time.process_time()
+    if task.concurrency == 1:
+        seconds = _call_until(task.call, begin + turn_s)
+    else:
+        seconds = _call_together(task, begin + turn_s)
+    return Turn(np.array(seconds), time.perf_counter() - begin, max(time.process_time() - cpu, 0.0))
+
+
+def _call_until(call: Call, end: float) -> list[float]:
+    seconds: list[float] = []
+    before = time.perf_counter()
+    while not seconds or before < end:
+        call()
+        after = time.perf_counter()
+        seconds.append(after - before)
+        before = after
+    return seconds
+
+
+def _call_together(task: Task, end: float) -> list[float]:
+    collected: list[list[float]] = [[] for _ in range(task.concurrency)]
+
+    def work(index: int) -> None:
+        collected[index] = _call_until(task.call, end)
+
+    threads = [threading.Thread(target=work, args=(index,)) for index in range(task.concurrency)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return [second for seconds in collected for second in seconds]
+
+
+def speedup(baseline: Timing, candidate: Timing, confidence: float = 0.95) -> Ratio:
+    """Return how many times sooner a call of the candidate answers: the latency ratio."""
+    return paired_ratio(baseline.medians_s, candidate.medians_s, confidence)
+
+
+def throughput_ratio(
+    baseline: Timing, candidate: Timing, work: float = 1.0, confidence: float = 0.95
+) -> Ratio:
+    """Return how many times more work per second the candidate does.
+
+    Args:
+        baseline: timing of the baseline.
+        candidate: timing of the candidate.
+        work: examples in one call of the candidate / examples in one call of the baseline.
+        confidence: of the interval.
+    """
+    return paired_ratio(baseline.wall_per_call_s * work, candidate.wall_per_call_s, confidence)
+
+
+def calling(runner: Runner, inputs: Tensors) -> Call:
+    """Return the call that answers `inputs` once."""
+    return lambda: runner(inputs)

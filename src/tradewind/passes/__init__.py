@@ -1,0 +1,27 @@
+"""Changes to a model, one a file, each checked against the original before it is used."""
+
+from tradewind.passes.checking import Difference, check, compare
+from tradewind.passes.contract import Change, Needs, Observed, Pass
+from tradewind.passes.fold import Fold
+from tradewind.passes.isolation import PASSES, apply_isolated
+from tradewind.passes.quantize_dynamic import QuantizeDynamic
+from tradewind.passes.quantize_nncf import QuantizeNNCF
+from tradewind.passes.quantize_static import QuantizeStatic
+from tradewind.passes.upgrade_opset import UpgradeOpset
+
+__all__ = [
+    "PASSES",
+    "Change",
+    "Difference",
+    "Fold",
+    "Needs",
+    "Observed",
+    "Pass",
+    "QuantizeDynamic",
+    "QuantizeNNCF",
+    "QuantizeStatic",
+    "UpgradeOpset",
+    "apply_isolated",
+    "check",
+    "compare",
+]

@@ -1,0 +1,69 @@
+"""The one interface of every change to a model."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from tradewind.model import Model
+from tradewind.tensors import Array
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What must be observed before a pass can be applied."""
+
+    examples: int = 0  # real inputs to run through the model; 0 when none are looked at
+
+
+@dataclass(frozen=True)
+class Observed:
+    """Real inputs, as many as the pass asked for or as many as there are.
+
+    Args:
+        inputs: one array for every input of the model, [examples, ...] each.
+    """
+
+    inputs: dict[str, Array]
+
+    def __len__(self) -> int:
+        return len(next(iter(self.inputs.values()))) if self.inputs else 0
+
+    def batches(self, size: int) -> Iterator[dict[str, Array]]:
+        """Yield the examples in order, `size` at a time; the last batch may be smaller."""
+        for start in range(0, len(self), size):
+            yield {name: array[start : start + size] for name, array in self.inputs.items()}
+
+
+@dataclass(frozen=True)
+class Change:
+    """The new model with what was done to it."""
+
+    model: Model
+    summary: str  # one line for a person: what changed, how often
+
+
+@dataclass(frozen=True)
+class Pass(ABC):
+    """One change to a model; children are final, frozen dataclasses whose fields are settings."""
+
+    name: ClassVar[str]
+    is_lossless: ClassVar[bool]
+    """Whether the answers must stay equal up to rounding."""
+
+    @abstractmethod
+    def needs(self, model: Model) -> Needs:
+        """Say what must be observed first; touch nothing."""
+
+    @abstractmethod
+    def apply(self, model: Model, seen: Observed) -> Change:
+        """Return the new model with what changed; `model` itself stays as it was.
+
+        Raises:
+            PassError: the pass does not fit this model, or it failed.
+        """
+
+    @property
+    @abstractmethod
+    def label(self) -> str:
+        """The pass with the settings that matter, short enough for a table."""

@@ -1,0 +1,103 @@
+"""A pass in a process of its own, which may crash, hang or print as it likes."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from tradewind.errors import PassError, TradewindError
+from tradewind.model import Model, Origin
+from tradewind.passes.contract import Change, Observed, Pass
+from tradewind.passes.fold import Fold
+from tradewind.passes.quantize_dynamic import QuantizeDynamic
+from tradewind.passes.quantize_nncf import QuantizeNNCF
+from tradewind.passes.quantize_static import QuantizeStatic
+from tradewind.passes.upgrade_opset import UpgradeOpset
+
+PASSES: tuple[type[Pass], ...] = (
+    Fold,
+    UpgradeOpset,
+    QuantizeStatic,
+    QuantizeDynamic,
+    QuantizeNNCF,
+)
+"""Every pass; the contract tests run each of them."""
+
+
+def apply_isolated(step: Pass, model: Model, seen: Observed, timeout_s: float) -> Change:
+    """Apply `step` in a child process.
+
+    Args:
+        step: one of `PASSES`.
+        model: what to change.
+        seen: what the pass needs to have observed.
+        timeout_s: seconds after which the child is killed.
+
+    Raises:
+        PassError: the pass failed, crashed its process, or took longer than `timeout_s`.
+    """
+    with tempfile.TemporaryDirectory(prefix="tradewind-") as name:
+        folder = Path(name)
+        model.save(folder / "model.onnx")
+        np.savez(folder / "inputs.npz", allow_pickle=False, **seen.inputs)
+        request = {"pass": step.name, "settings": asdict(step), "origin": asdict(model.origin)}
+        (folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
+        _run([sys.executable, "-m", "tradewind.passes.isolation", name], step, timeout_s, folder)
+        answer = json.loads((folder / "answer.json").read_text(encoding="utf-8"))
+        if "error" in answer:
+            raise PassError(*answer["error"])
+        return Change(
+            Model((folder / "changed.onnx").read_bytes(), model.origin), answer["summary"]
+        )
+
+
+def _run(command: list[str], step: Pass, timeout_s: float, folder: Path) -> None:
+    log = folder / "log"
+    with log.open("wb") as output:
+        child = subprocess.Popen(
+            command, stdout=output, stderr=output, stdin=subprocess.DEVNULL, start_new_session=True
+        )
+        try:
+            code = child.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            raise PassError(step.label, f"an end within {timeout_s:.0f} s", "none") from None
+        finally:
+            if child.poll() is None:  # timed out or interrupted
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(child.pid, signal.SIGKILL)
+                child.wait()
+    if code != 0 or not (folder / "answer.json").exists():
+        last = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
+        raise PassError(
+            step.label, "a result", f"exit status {code}" + "".join(f", {text}" for text in last)
+        )
+
+
+def _main(folder: Path) -> None:
+    request = json.loads((folder / "request.json").read_text(encoding="utf-8"))
+    kind = next(kind for kind in PASSES if kind.name == request["pass"])
+    step = msgspec.convert(request["settings"], kind)
+    origin = Origin(**request["origin"])
+    model = Model((folder / "model.onnx").read_bytes(), origin)
+    with np.load(folder / "inputs.npz", allow_pickle=False) as archive:
+        seen = Observed({name: archive[name] for name in archive.files})
+    try:
+        change = step.apply(model, seen)
+    except TradewindError as error:
+        answer: dict[str, object] = {"error": [error.where, error.expected, error.got, error.hint]}
+    else:
+        change.model.save(folder / "changed.onnx")
+        answer = {"summary": change.summary}
+    (folder / "answer.json").write_text(json.dumps(answer), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    _main(Path(sys.argv[1]))
