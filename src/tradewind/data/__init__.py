@@ -1,5 +1,6 @@
 """Examples that can be split, streamed and hashed."""
 
+from tradewind.data.checks import check
 from tradewind.data.dataset import ArrayDataset, Dataset
 from tradewind.data.labels import check_labels
 from tradewind.data.opening import open_dataset
@@ -11,6 +12,7 @@ __all__ = [
     "Dataset",
     "Preprocessing",
     "Splits",
+    "check",
     "check_labels",
     "image_input",
     "open_dataset",

@@ -11,6 +11,9 @@ from tradewind.data.rows import ConvertedRows, Rows
 from tradewind.errors import DataError
 from tradewind.tensors import Array, Datatype, TensorSpec, describe
 
+SOUND_SAMPLES = 800
+"""Rows of at least this many 16-bit numbers are sound: a tenth of a second at 8 kHz."""
+
 # a few values lose digits or overflow, but every framework makes these casts unasked
 _USUAL = {("float64", "float32"), ("int64", "int32")}
 
@@ -34,7 +37,7 @@ def fit_array(rows: Rows, spec: TensorSpec, where: str, preprocessing: Preproces
         DataError: shape or type do not fit.
     """
     if preprocessing is not None or _is_raw(rows, spec):
-        chosen = preprocessing or Preprocessing.for_spec(spec)
+        chosen = (preprocessing or Preprocessing.for_spec(spec)).fitted(spec)
         return Fit(preprocess(rows, spec, where, chosen), chosen)
     _check_shape(rows, spec, where)
     return Fit(cast(rows, spec, where, is_table=False), None)
@@ -130,10 +133,6 @@ def _is_raw(rows: Rows, spec: TensorSpec) -> bool:
     # shorter rows of 16-bit numbers may be features
     is_sound = rows.dtype == np.int16 and len(rows.shape) == 2 and rows.shape[1] >= SOUND_SAMPLES
     return is_sound and is_float and len(spec.shape) == 2
-
-
-SOUND_SAMPLES = 800
-"""Rows of at least this many 16-bit numbers are sound: a tenth of a second at 8 kHz."""
 
 
 def _tail_fits(shape: tuple[int, ...], spec: TensorSpec) -> bool:

@@ -1,18 +1,30 @@
 """The way from a file name to a dataset."""
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from tradewind.data.dataset import Dataset, StoredDataset
 from tradewind.data.fitting import fit_array, pick
+from tradewind.data.folders import list_folder
+from tradewind.data.functions import names_function, read_function
+from tradewind.data.images import fit_images
 from tradewind.data.labels import as_labels
 from tradewind.data.npz import read_npz
 from tradewind.data.preprocessing import Preprocessing, image_input
 from tradewind.data.rows import Rows
+from tradewind.data.sounds import fit_sounds, is_wav
+from tradewind.data.tables import read_table
 from tradewind.errors import DataError
 from tradewind.tensors import Array, Signature
 
+_UNREADABLE = (
+    (b"\x93NUMPY", "a single array", "save it with `numpy.savez(path, input=..., label=...)`."),
+    (b"\x80", "a pickle, which only running foreign code could load", "save arrays as `.npz`."),
+    (b"\x89HDF", "an HDF5 file", "save its arrays as `.npz`."),
+    (b"\x1f\x8b", "a gzip file", "unpack it first."),
+)
 _SUPPORTED = "`.npz`, `.parquet`, `.csv`, a folder by class, or `package.module:function`"
 
 
@@ -39,15 +51,55 @@ def open_dataset(
         raise DataError(str(source), "a model with inputs", "a model that takes nothing")
     path = Path(source)
     if not path.exists():
-        raise DataError(str(source), _SUPPORTED, "nothing under that name")
-    if _is_zip(path):
-        return _from_arrays(read_npz(path), str(source), signature, label, preprocessing)
-    raise DataError(str(source), _SUPPORTED, "something else")
+        if not names_function(str(source)):
+            raise DataError(str(source), _SUPPORTED, "nothing under that name")
+        columns = read_function(str(source))
+        return _from_arrays(columns, str(source), signature, label, preprocessing)
+    try:
+        if path.is_dir():
+            return _from_folder(path, signature, preprocessing)
+        kind = _kind(path)
+        if kind == "npz":
+            return _from_arrays(read_npz(path), str(source), signature, label, preprocessing)
+        if preprocessing is not None:
+            hint = "compute the columns as they were in training."
+            raise DataError(str(source), "images or sound to preprocess", "a table", hint)
+        table = read_table(path, signature, label)
+    except OSError as error:
+        raise DataError(str(source), "a readable file", error.strerror or str(error)) from error
+    return StoredDataset(table.inputs, table.labels, str(source))
 
 
-def _is_zip(path: Path) -> bool:
+def _kind(path: Path) -> Literal["npz", "table"]:
+    if not path.is_file():
+        raise DataError(str(path), _SUPPORTED, "a device or pipe")
     with path.open("rb") as file:
-        return file.read(4) in (b"PK\x03\x04", b"PK\x05\x06")
+        head = file.read(4096)
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        return "npz"
+    if head.startswith(b"PAR1"):
+        return "table"
+    for magic, got, hint in _UNREADABLE:
+        if head.startswith(magic):
+            raise DataError(str(path), _SUPPORTED, got, hint)
+    if not head.strip():
+        raise DataError(str(path), _SUPPORTED, "an empty file")
+    if b"\0" in head:
+        raise DataError(str(path), _SUPPORTED, "something else")
+    return "table"
+
+
+def _from_folder(path: Path, signature: Signature, preprocessing: Preprocessing | None) -> Dataset:
+    if len(signature.inputs) != 1:
+        listed = ", ".join(map(str, signature.inputs))
+        raise DataError(str(path), "a model with one input", listed, "give arrays as `.npz`.")
+    spec = signature.inputs[0]
+    folder = list_folder(path)
+    if is_wav(folder.paths[0]):
+        rows, used = fit_sounds(folder, spec, preprocessing)
+    else:
+        rows, used = fit_images(folder, spec, preprocessing)
+    return StoredDataset({spec.name: rows}, folder.labels, str(path), folder.classes, used)
 
 
 def _from_arrays(

@@ -2,7 +2,7 @@
 
 import json
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, final
 
@@ -131,6 +131,14 @@ class Preprocessing:
             expected = f"{'height' if side == 0 else 'width'} {wanted}"
             raise DataError(spec.name, expected, f"size {self.size[0]}x{self.size[1]}")
         return self.size[side]
+
+    def fitted(self, spec: TensorSpec) -> "Preprocessing":
+        """Return the same steps with the element type, and where known the size, of `spec`."""
+        size = self.size
+        if size is None and self.layout != "N" and len(spec.shape) == 4:
+            rows, columns = (spec.shape[self.layout.index(axis)] for axis in "HW")
+            size = (rows, columns) if isinstance(rows, int) and isinstance(columns, int) else None
+        return replace(self, size=size, datatype=spec.datatype)
 
     @classmethod
     def for_spec(cls, spec: TensorSpec) -> "Preprocessing":
