@@ -102,7 +102,7 @@ def _order() -> NDArray[np.int64]:
 def _part(index: NDArray[np.int64]) -> Digits:
     """Return the chosen examples, enlarged to SIDE."""
     bunch = load_digits()
-    small = np.asarray(bunch.images, dtype=np.float32)[index] / 16  # ink is 0..16 in the source
+    small = np.asarray(bunch.images, dtype=np.float32)[index] / np.float32(16)  # ink 0..16
     label = np.asarray(bunch.target, dtype=np.int64)[index]
     return Digits(upsample(small, SIDE)[:, None], label)
 
