@@ -44,7 +44,7 @@ def read_table(path: Path, signature: Signature, label: str) -> Table:
         names = _column_names(path)
         wanted = _choose(names, signature.inputs, label, str(path))
         return _read(path, signature, wanted, label if label in names else None)
-    except pa.ArrowException as error:
+    except (pa.ArrowException, UnicodeDecodeError) as error:
         reason = str(error).split("\n")[0].rstrip(".")[:300]
         hint = "every row needs as many cells as the header, every cell the type of its column."
         raise DataError(str(path), "a whole table", reason, hint) from error

@@ -1,0 +1,24 @@
+"""Fixtures that every layer's tests may ask for."""
+
+import secrets
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def shared_data() -> Path:
+    """The folder of real models and data beside the checkout."""
+    folder = Path(__file__).resolve().parents[1].parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"real models and data are not at {folder}")
+    return folder
+
+
+@pytest.fixture
+def random() -> np.random.Generator:
+    """A generator with a fresh seed, which a failing test prints."""
+    seed = secrets.randbits(32)
+    print(f"seed: {seed}")
+    return np.random.default_rng(seed)
