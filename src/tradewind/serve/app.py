@@ -1,0 +1,128 @@
+"""The application: one coroutine for each HTTP request."""
+
+import logging
+import time
+
+from tradewind.errors import RequestError, TradewindError
+from tradewind.serve.bodies import Bodies
+from tradewind.serve.endpoint import Endpoint
+from tradewind.serve.messages import Arrival
+from tradewind.serve.metrics import ServerMetrics
+from tradewind.serve.refusals import Reason, Refusal
+from tradewind.serve.routes import Inference, Reply, Routes, reply_json
+from tradewind.serve.rsgi import Headers, HttpProtocol, Scope
+
+_log = logging.getLogger("tradewind.serve")
+
+_CLOSE = ("connection", "close")
+
+
+class App:
+    """What Granian calls; `__rsgi__` never raises.
+
+    Args:
+        routes: every path.
+        bodies: reads what is sent.
+        metrics: counts what is refused without belonging to a model.
+    """
+
+    def __init__(self, routes: Routes, bodies: Bodies, metrics: ServerMetrics) -> None:
+        self._routes = routes
+        self._bodies = bodies
+        self._metrics = metrics
+        self._last_s = time.perf_counter()
+        self.in_flight = 0
+        self.is_draining = False
+
+    @property
+    def quiet_s(self) -> float:
+        """How long nothing has happened; 0 while a request is in flight."""
+        return 0.0 if self.in_flight else time.perf_counter() - self._last_s
+
+    async def __rsgi__(self, scope: Scope, protocol: HttpProtocol) -> None:
+        """Respond to one HTTP request."""
+        self.in_flight += 1
+        try:
+            route = self._routes.find(scope.path)
+            if scope.method not in route.verbs:
+                raise _wrong_verb(scope, route.verbs)
+            if isinstance(route, Inference):
+                await self._infer(route.endpoint, scope, protocol)
+            else:
+                self._send(protocol, route.show(), [])
+        except Refusal as refusal:
+            self._metrics.refused_elsewhere[refusal.reason] += 1
+            await self._refuse(refusal, scope, protocol)
+        finally:
+            self.in_flight -= 1
+            self._last_s = time.perf_counter()
+
+    async def _infer(self, endpoint: Endpoint, scope: Scope, protocol: HttpProtocol) -> None:
+        arrival = Arrival(time.perf_counter(), protocol.client_disconnect)
+        metrics = endpoint.metrics
+        held_bytes = 0
+        try:
+            held_bytes = self._bodies.reserve(scope)
+            body = await self._bodies.read(scope, protocol)
+            headers, content = await endpoint.infer(scope.headers, body, arrival)
+            if self.is_draining:
+                headers = [*headers, _CLOSE]
+            protocol.response_bytes(200, headers, content)
+        except Refusal as refusal:
+            metrics.refused[refusal.reason] += 1
+            await self._refuse(refusal, scope, protocol)
+        except RequestError as error:
+            metrics.refused[Reason.INVALID] += 1
+            self._send(protocol, _error(400, str(error)), [])
+        except Exception:
+            metrics.failed += 1
+            _log.exception("model %s failed on a request", endpoint.model.name)
+            self._send(protocol, _error(500, str(_failure(endpoint.model.name))), [])
+        finally:
+            self._bodies.release(held_bytes)
+
+    async def _refuse(self, refusal: Refusal, scope: Scope, protocol: HttpProtocol) -> None:
+        headers: Headers = []
+        if refusal.retry_after_s:
+            headers.append(("retry-after", str(refusal.retry_after_s)))
+        if isinstance(refusal, WrongVerb):
+            headers.append(("allow", ", ".join(refusal.verbs)))
+        self._send(protocol, _error(refusal.status, str(refusal)), headers)
+        await self._bodies.discard(scope, protocol)
+
+    def _send(self, protocol: HttpProtocol, reply: Reply, headers: Headers) -> None:
+        headers = [("content-type", reply.content_type), *headers]
+        if self.is_draining:
+            headers.append(_CLOSE)
+        protocol.response_bytes(reply.status, headers, reply.body)
+
+
+class WrongVerb(Refusal):
+    """The path exists, but not for this method.
+
+    Args:
+        path: what was asked for.
+        method: how.
+        verbs: how it may be asked for.
+    """
+
+    def __init__(self, path: str, method: str, verbs: tuple[str, ...]) -> None:
+        super().__init__(Reason.WRONG_VERB, path[:200], " or ".join(verbs), method)
+        self.verbs = verbs
+
+
+def _wrong_verb(scope: Scope, verbs: tuple[str, ...]) -> WrongVerb:
+    return WrongVerb(scope.path, scope.method, verbs)
+
+
+def _error(status: int, text: str) -> Reply:
+    return reply_json(status, {"error": text})
+
+
+def _failure(name: str) -> TradewindError:
+    return TradewindError(
+        f"model {name}",
+        "an answer",
+        "a failure inside the model",
+        "the log of the server says more.",
+    )

@@ -1,0 +1,53 @@
+"""The seam between the wire and what computes: one request in, one response out.
+
+Everything between the wire and the runner (admission, later batching and gears) is an `Answer`
+that holds the next one.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from tradewind.tensors import Array
+
+
+class Wanted(Struct, frozen=True):
+    """One output that the client asked for."""
+
+    name: str
+    is_binary: bool
+
+
+class Arrival(Struct, frozen=True):
+    """When a request came in, with a way to learn that nobody waits for it any more."""
+
+    at_s: float  # of time.perf_counter
+    gone: Callable[[], Awaitable[None]]  # returns when the client has hung up
+
+
+class Request(Struct, frozen=True):
+    """One checked inference request.
+
+    A struct of msgspec rather than a frozen dataclass: it is made for every request, and a
+    dataclass of as many fields takes ten times as long.
+    """
+
+    id: str
+    inputs: dict[str, Array]  # fits the signature
+    outputs: tuple[Wanted, ...]
+    parameters: Mapping[str, Any]
+    size_bytes: int  # of the body
+    timeout_s: float | None  # what the client is ready to wait, when it said so
+    arrival: Arrival
+
+
+class Response(Struct, frozen=True):
+    """What the model said, with where the time went."""
+
+    outputs: dict[str, Array]
+    queue_s: float
+    compute_s: float
+
+
+Answer = Callable[[Request], Awaitable[Response]]

@@ -1,0 +1,70 @@
+"""The ways in which the server says no."""
+
+from enum import StrEnum
+
+from tradewind.errors import TradewindError
+
+
+class Reason(StrEnum):
+    """Why a request was not answered; the label of a metric."""
+
+    INVALID = "invalid"
+    UNKNOWN_MODEL = "unknown_model"
+    NOT_FOUND = "not_found"
+    WRONG_VERB = "wrong_verb"
+    BODY_TOO_LARGE = "body_too_large"
+    UNSUPPORTED_ENCODING = "unsupported_encoding"
+    SLOW_BODY = "slow_body"
+    BUSY_READING = "busy_reading"
+    QUEUE_FULL = "queue_full"
+    DEADLINE = "deadline"
+    DRAINING = "draining"
+    CLIENT_GONE = "client_gone"
+
+
+STATUS: dict[Reason, int] = {
+    Reason.INVALID: 400,
+    Reason.UNKNOWN_MODEL: 404,
+    Reason.NOT_FOUND: 404,
+    Reason.WRONG_VERB: 405,
+    Reason.SLOW_BODY: 408,
+    Reason.BODY_TOO_LARGE: 413,
+    Reason.UNSUPPORTED_ENCODING: 415,
+    # 429 says "come back"; many load balancers take a 503 for a broken server and eject it
+    Reason.QUEUE_FULL: 429,
+    Reason.BUSY_READING: 429,
+    Reason.CLIENT_GONE: 499,  # nobody reads it; nginx made the number customary
+    Reason.DEADLINE: 503,
+    Reason.DRAINING: 503,
+}
+
+
+class Refusal(TradewindError):
+    """A request that is not answered although nothing broke.
+
+    Args:
+        reason: why; decides the HTTP status.
+        where: what the message is about.
+        expected: what would have been answered.
+        got: what came instead.
+        hint: what to do about it.
+        retry_after_s: when to try again; 0 where that would not help.
+    """
+
+    def __init__(
+        self,
+        reason: Reason,
+        where: str,
+        expected: str,
+        got: str,
+        hint: str = "",
+        retry_after_s: int = 0,
+    ) -> None:
+        super().__init__(where, expected, got, hint)
+        self.reason = reason
+        self.retry_after_s = retry_after_s
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        return STATUS[self.reason]

@@ -1,0 +1,227 @@
+"""The life of a server: claim the port, warm up, answer, drain, stop."""
+
+import asyncio
+import contextlib
+import importlib
+import importlib.util
+import logging
+import signal
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import final
+
+from granian.constants import HTTPModes
+from granian.http import HTTP1Settings
+from granian.server.embed import Server as Granian
+
+from tradewind import __version__
+from tradewind.errors import SettingError
+from tradewind.serve.admission import Admission
+from tradewind.serve.app import App
+from tradewind.serve.bodies import Bodies
+from tradewind.serve.compute import Compute
+from tradewind.serve.endpoint import Endpoint
+from tradewind.serve.metrics import ServerMetrics
+from tradewind.serve.port import ClaimedPort, claim_port
+from tradewind.serve.routes import Routes
+from tradewind.serve.served import ServedModel
+from tradewind.serve.threads import Threads
+from tradewind.serve.warmup import warm_up
+from tradewind.serve.wire import Wire
+
+_log = logging.getLogger("tradewind.serve")
+
+_SWEEP_S = 1.0
+_SETTLE_S = 0.1  # quiet for so long, no request is on its way any more
+_QUIET_LOG = {"incremental": True, "formatters": {}, "handlers": {}, "loggers": {}}
+
+
+@final
+@dataclass(frozen=True)
+class Settings:
+    """How the server listens, and how much it takes on."""
+
+    host: str = "127.0.0.1"
+    port: int = 8000  # 0 takes any that is free
+    concurrency: int = 2  # requests computed at once, for each model
+    max_queue: int = 256  # requests that wait, for each model
+    max_batch: int = 4096  # examples in one request
+    max_body_bytes: int = 64 * 2**20
+    max_held_bytes: int = 512 * 2**20  # bodies being read or answered, together
+    max_connections: int = 4096
+    request_timeout_s: float = 30.0  # in the queue, unless the request says less
+    read_timeout_s: float = 60.0  # for the client to send its body
+    drain_timeout_s: float = 30.0
+
+    def __post_init__(self) -> None:
+        for name in ("concurrency", "max_batch", "max_body_bytes", "max_connections"):
+            if getattr(self, name) < 1:
+                raise SettingError(name, "1 or more", str(getattr(self, name)))
+        for name in ("max_queue", "request_timeout_s", "read_timeout_s", "drain_timeout_s"):
+            if getattr(self, name) < 0:
+                raise SettingError(name, "0 or more", str(getattr(self, name)))
+        if self.max_held_bytes < self.max_body_bytes:
+            raise SettingError(
+                "max_held_bytes", f"at least {self.max_body_bytes}", str(self.max_held_bytes)
+            )
+
+
+def run(
+    models: Sequence[ServedModel],
+    settings: Settings,
+    on_ready: Callable[[str], None],
+    claimed: ClaimedPort | None = None,
+) -> None:
+    """Serve until SIGTERM or SIGINT, then answer what was accepted and return.
+
+    Must be called on the main thread. The runners stay open.
+
+    Args:
+        models: with different names.
+        settings: how to serve them.
+        on_ready: called once with the URL, when the first request may come.
+        claimed: the port, when it was claimed before the models were loaded.
+
+    Raises:
+        SettingError: two models have one name, or the port is taken.
+    """
+    names = [model.name for model in models]
+    if not names or len(set(names)) != len(names):
+        raise SettingError(
+            "models", "one or more, with different names", ", ".join(names) or "none"
+        )
+    with contextlib.ExitStack() as stack:
+        port = claimed or stack.enter_context(claim_port(settings.host, settings.port))
+        for model in models:
+            warm_up(model)
+        with asyncio.Runner(loop_factory=_new_event_loop) as runner:
+            runner.run(_Server(models, settings, port).serve(on_ready))
+
+
+class _Server:
+    """One life, from listening to the last response."""
+
+    def __init__(
+        self, models: Sequence[ServedModel], settings: Settings, port: ClaimedPort
+    ) -> None:
+        self._models = models
+        self._settings = settings
+        self._port = port
+        self._stop = asyncio.Event()
+        self._is_listening = False
+
+    async def serve(self, on_ready: Callable[[str], None]) -> None:
+        """Listen, answer, drain."""
+        app, bodies, threads = self._assemble()
+        granian = self._granian(app)
+        self._stop_on_signals()
+        listening = asyncio.create_task(granian.serve())
+        sweeping = asyncio.create_task(_sweep(bodies))
+        try:
+            await self._accepting(listening)
+            self._is_listening = True
+            on_ready(self._port.url)
+            stopping = asyncio.create_task(self._stop.wait())
+            await asyncio.wait({listening, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            self._is_listening = False
+            await self._drain(app, bodies)
+            granian.stop()  # type: ignore[no-untyped-call]
+            with contextlib.suppress(TimeoutError):  # a connection that nothing came from
+                await asyncio.wait_for(listening, timeout=1.0)
+        finally:
+            sweeping.cancel()
+            for pool in threads:
+                pool.close()
+
+    def _assemble(self) -> tuple[App, Bodies, list[Threads]]:
+        settings = self._settings
+        translators = Threads(1, "tradewind-translate")
+        threads = [translators]
+        endpoints: dict[str, Endpoint] = {}
+        for model in self._models:
+            computing = Threads(settings.concurrency, f"tradewind-compute-{model.name}")
+            threads.append(computing)
+            admission = Admission(
+                model.name,
+                Compute(model.runner, computing),
+                settings.concurrency,
+                settings.max_queue,
+                settings.request_timeout_s,
+            )
+            wire = Wire(model, settings.max_batch)
+            endpoints[model.name] = Endpoint(model, wire, admission, translators)
+        counted = {name: endpoint.metrics for name, endpoint in endpoints.items()}
+        metrics = ServerMetrics(counted, self._is_ready, __version__)
+        routes = Routes(endpoints, metrics, self._is_ready, __version__)
+        bodies = Bodies(settings.max_body_bytes, settings.max_held_bytes, settings.read_timeout_s)
+        return App(routes, bodies, metrics), bodies, threads
+
+    def _is_ready(self) -> bool:
+        return self._is_listening
+
+    def _granian(self, app: App) -> Granian:
+        return Granian(
+            app,
+            address=self._port.host,
+            port=self._port.port,
+            http=HTTPModes.http1,
+            websockets=False,
+            backlog=1024,
+            backpressure=self._settings.max_connections,
+            http1_settings=HTTP1Settings(),
+            log_enabled=False,
+            # its default would replace the handlers of the whole process
+            log_dictconfig=_QUIET_LOG,
+        )
+
+    def _stop_on_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+
+    async def _accepting(self, listening: "asyncio.Task[None]") -> None:
+        """Wait until the port accepts connections."""
+        for _ in range(500):
+            if listening.done():
+                break
+            try:
+                _, writer = await asyncio.open_connection(self._port.host, self._port.port)
+            except OSError:
+                await asyncio.sleep(0.01)
+                continue
+            writer.close()
+            return
+        raise SettingError(
+            "--http-port", "a port that accepts connections", f"silence on {self._port.url}"
+        )
+
+    async def _drain(self, app: App, bodies: Bodies) -> None:
+        """Refuse what is new, finish what was accepted, until nothing comes any more."""
+        app.is_draining = True
+        bodies.close()
+        limit_s = time.perf_counter() + self._settings.drain_timeout_s
+        while app.quiet_s < _SETTLE_S:
+            if time.perf_counter() > limit_s:
+                _log.warning(
+                    "%d requests were not answered within %g s",
+                    app.in_flight,
+                    self._settings.drain_timeout_s,
+                )
+                return
+            await asyncio.sleep(0.01)
+
+
+def _new_event_loop() -> asyncio.AbstractEventLoop:
+    """Return a loop of uvloop where that is installed, as it answers more requests a second."""
+    if importlib.util.find_spec("uvloop") is None:
+        return asyncio.new_event_loop()
+    loop: asyncio.AbstractEventLoop = importlib.import_module("uvloop").new_event_loop()
+    return loop
+
+
+async def _sweep(bodies: Bodies) -> None:
+    """Look for bodies that take too long, for as long as the server lives."""
+    while True:
+        await asyncio.sleep(_SWEEP_S)
+        bodies.expire(time.perf_counter())
