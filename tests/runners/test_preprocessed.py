@@ -41,7 +41,7 @@ def test_the_signature_takes_raw_images_in_place_of_ready_ones() -> None:
 def test_the_model_sees_what_apply_returns(random: np.random.Generator) -> None:
     chosen = Preprocessing(mean=(0.5,), std=(0.25,))
     images = random.integers(0, 256, (5, 2, 2, 3)).astype(np.uint8)
-    inputs = {"image": images, "age": np.ones((5, 1), np.float32)}
+    inputs: dict[str, Array] = {"image": images, "age": np.ones((5, 1), np.float32)}
     runner = Preprocessed(Echo(), chosen, "image")
     runner.signature.check(inputs)
     assert np.array_equal(runner(inputs)["score"], chosen.apply(images))
