@@ -1,0 +1,42 @@
+"""Tests of whether a variant is worse than the original by more than a margin.
+
+- `paired`: the exact test of a drop in accuracy, on a fixed set of labelled examples.
+- `agreement`: the exact test of how often two models answer differently, without labels.
+- `sequence`: many variants at one error probability.
+- `planning`: how many examples are needed.
+- `betting`: a test that may be looked at after every example, for any bounded loss.
+- `certificate`: what was shown, as a record.
+"""
+
+from tradewind.evidence.agreement import agreement_p_value, disagreement_upper_bound
+from tradewind.evidence.betting import BettingTest
+from tradewind.evidence.certificate import Certificate, certify_agreement, certify_with_labels
+from tradewind.evidence.paired import (
+    PairedCounts,
+    drop_p_value,
+    drop_upper_bound,
+    is_non_inferior,
+)
+from tradewind.evidence.planning import (
+    agreement_examples_needed,
+    examples_needed,
+    minimum_examples,
+)
+from tradewind.evidence.sequence import fixed_sequence
+
+__all__ = [
+    "BettingTest",
+    "Certificate",
+    "PairedCounts",
+    "agreement_examples_needed",
+    "agreement_p_value",
+    "certify_agreement",
+    "certify_with_labels",
+    "disagreement_upper_bound",
+    "drop_p_value",
+    "drop_upper_bound",
+    "examples_needed",
+    "fixed_sequence",
+    "is_non_inferior",
+    "minimum_examples",
+]
