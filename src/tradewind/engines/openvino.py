@@ -46,6 +46,13 @@ class OpenVINO(Engine):
     def version(cls) -> str:
         return str(ov.__version__).split("-")[0]
 
+    @classmethod
+    def precisions(cls) -> tuple[Literal["f32", "bf16", "f16"], ...]:
+        """The kinds of arithmetic that this machine's CPU computes in itself."""
+        able = ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        has_bf16, has_f16 = "BF16" in able, "FP16" in able
+        return ("f32", *(("bf16",) if has_bf16 else ()), *(("f16",) if has_f16 else ()))
+
     @property
     def label(self) -> str:
         notes: list[str] = [] if self.precision == "f32" else [self.precision]

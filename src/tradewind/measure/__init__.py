@@ -1,5 +1,6 @@
 """What can be observed of a model on this machine, with its interval."""
 
+from tradewind.measure.cost import GraphCost, graph_cost
 from tradewind.measure.hardware import Hardware, available_cores, this_machine
 from tradewind.measure.interval import Ratio, paired_ratio
 from tradewind.measure.memory import peak_memory_bytes
@@ -24,6 +25,7 @@ from tradewind.measure.timing import (
 __all__ = [
     "Accuracy",
     "Agreement",
+    "GraphCost",
     "Hardware",
     "Metric",
     "Ratio",
@@ -34,6 +36,7 @@ __all__ = [
     "calling",
     "collect",
     "decide",
+    "graph_cost",
     "interleave",
     "paired_ratio",
     "parse_metric",

@@ -54,9 +54,14 @@ class Timing:
         return np.array([turn.wall_s / turn.calls for turn in self.turns])
 
     @property
+    def cpu_per_call(self) -> Array:
+        """CPU seconds per call of every round, all threads together, float64[rounds]."""
+        return np.array([max(turn.cpu_s, 1e-9) / turn.calls for turn in self.turns])
+
+    @property
     def cpu_per_call_s(self) -> float:
         """CPU time per call, the median over rounds."""
-        return float(np.median([turn.cpu_s / turn.calls for turn in self.turns]))
+        return float(np.median(self.cpu_per_call))
 
 
 @dataclass(frozen=True)

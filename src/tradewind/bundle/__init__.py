@@ -1,0 +1,40 @@
+"""The artefact on disk: variants, measurements, certificates, report and hashes."""
+
+from tradewind.bundle.loading import Bundle, is_bundle, open_bundle
+from tradewind.bundle.manifest import (
+    BASELINE,
+    SCHEMA,
+    Drop,
+    Manifest,
+    Percentiles,
+    Refusal,
+    Source,
+    SplitSizes,
+    VariantRecord,
+    read_manifest,
+    settings_of,
+)
+from tradewind.bundle.seal import damages, seal
+from tradewind.bundle.writing import REPORT, check_target, write_bundle
+
+__all__ = [
+    "BASELINE",
+    "REPORT",
+    "SCHEMA",
+    "Bundle",
+    "Drop",
+    "Manifest",
+    "Percentiles",
+    "Refusal",
+    "Source",
+    "SplitSizes",
+    "VariantRecord",
+    "check_target",
+    "damages",
+    "is_bundle",
+    "open_bundle",
+    "read_manifest",
+    "seal",
+    "settings_of",
+    "write_bundle",
+]

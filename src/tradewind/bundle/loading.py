@@ -1,0 +1,88 @@
+"""A bundle read back: checked against its seal, then ready to answer."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tradewind.bundle.manifest import Manifest, VariantRecord, read_manifest
+from tradewind.bundle.seal import NAME, damages
+from tradewind.bundle.writing import MANIFEST
+from tradewind.errors import BundleError
+from tradewind.measure import this_machine
+from tradewind.model import Model, Origin
+from tradewind.runners import Preprocessed, Runner
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A folder that says how a model is run, with the evidence."""
+
+    folder: Path
+    manifest: Manifest
+
+    def model(self, record: VariantRecord) -> Model:
+        """Return the graph of a variant.
+
+        Raises:
+            BundleError: it was not kept.
+        """
+        if record.model is None:
+            raise BundleError(
+                f"{self.folder}: {record.variant}", "a variant that was kept", "one that was not"
+            )
+        origin = Origin(self.manifest.source.framework, record.model)
+        return Model((self.folder / record.model).read_bytes(), origin)
+
+    def compile(self, record: VariantRecord | None = None) -> Runner:
+        """Return the runner of a variant, by default the chosen one, preprocessing included.
+
+        Raises:
+            BundleError: the variant was not kept, or needs an engine that is not here.
+            EngineError: the engine cannot run it on this machine.
+        """
+        found = record or self.manifest.chosen
+        runner = found.to_engine().compile(self.model(found))
+        prepare = self.manifest.preprocessing
+        return runner if prepare is None else Preprocessed(runner, prepare)
+
+    def variant(self, name: str) -> VariantRecord:
+        """Return the record of the variant called `name`.
+
+        Raises:
+            BundleError: there is none.
+        """
+        for record in self.manifest.variants:
+            if record.variant == name:
+                return record
+        kept = ", ".join(one.variant for one in self.manifest.variants if one.model)
+        raise BundleError(f"{self.folder}: variant", f"one of {kept}", name)
+
+    def doubts(self) -> list[str]:
+        """Say in words why the certificate may not hold on this machine; empty when it does."""
+        return self.manifest.hardware.differences(this_machine())
+
+
+def is_bundle(path: Path) -> bool:
+    """Say whether there is a sealed folder at `path`."""
+    return (path / NAME).is_file()
+
+
+def open_bundle(folder: Path) -> Bundle:
+    """Open a bundle after comparing every byte with its seal.
+
+    Raises:
+        BundleError: it is missing, damaged or of a newer schema.
+    """
+    if not folder.exists():
+        raise BundleError(str(folder), "a bundle", "nothing there")
+    if not folder.is_dir():
+        raise BundleError(str(folder), "a folder", "a file")
+    found = damages(folder)
+    if found:
+        raise BundleError(
+            str(folder),
+            "every byte as it was written",
+            "; ".join(found[:5]),
+            "copy the bundle again, or make it anew with `tradewind optimize`.",
+        )
+    content = (folder / MANIFEST).read_bytes()
+    return Bundle(folder, read_manifest(content, f"{folder}/{MANIFEST}"))

@@ -1,0 +1,170 @@
+"""What a bundle says about itself, in the form that is written and printed."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import msgspec
+
+from tradewind.budget import Budget
+from tradewind.data import Preprocessing
+from tradewind.engines import ENGINES, Engine
+from tradewind.errors import BundleError
+from tradewind.evidence import Certificate
+from tradewind.measure import Hardware, Ratio
+
+SCHEMA = 1
+"""Raised whenever an older Tradewind could misread what a newer one writes."""
+
+BASELINE = "original"
+"""The name of the model as it was given, on ONNX Runtime with its default settings."""
+
+
+@dataclass(frozen=True)
+class Percentiles:
+    """Of the time one request at batch 1 takes, in milliseconds."""
+
+    p50: float
+    p99: float
+
+
+@dataclass(frozen=True)
+class Drop:
+    """Share of right answers lost: the estimate, and the bound at the budget's confidence."""
+
+    estimate: float
+    upper: float
+
+
+@dataclass(frozen=True)
+class VariantRecord:
+    """One way to run the model, with what was measured of it.
+
+    What was not measured is None: a variant that was refused early has no timing.
+    """
+
+    variant: str
+    engine: str
+    settings: dict[str, Any]  # of the engine
+    passes: tuple[str, ...]
+    description: str
+    model: str | None  # its graph inside the bundle, None when it was not kept
+    model_digest: str
+    size_bytes: int
+    latency_ms: Percentiles | None = None
+    throughput_per_s: float | None = None
+    batch_size: int | None = None  # at which the throughput was reached
+    cpu_ms_per_example: float | None = None  # over all threads, at that batch size
+    peak_memory_bytes: int | None = None
+    loss: float | None = None  # share of wrong answers on the certify split
+    select_drop: float | None = None  # share of right answers lost on the select split
+    speedup: Ratio | None = None  # batch-1 latency against the baseline's
+    throughput_gain: Ratio | None = None
+    drop: Drop | None = None
+    certificate: Certificate | None = None
+
+    def to_engine(self) -> Engine:
+        """Return the engine with its settings.
+
+        Raises:
+            BundleError: this Tradewind has no such engine, or not with these settings.
+        """
+        for kind in ENGINES:
+            if kind.name == self.engine:
+                try:
+                    return msgspec.convert(self.settings, kind)
+                except msgspec.ValidationError as error:
+                    raise BundleError(
+                        f"{self.variant}: settings", f"settings of {kind.name}", f"{error}"
+                    ) from error
+        known = ", ".join(kind.name for kind in ENGINES)
+        raise BundleError(f"{self.variant}: engine", f"one of {known}", self.engine)
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A variant that was tried or considered, and why it is not the answer."""
+
+    variant: str
+    why: str
+
+
+@dataclass(frozen=True)
+class SplitSizes:
+    """How many examples each step saw; no example was seen by two."""
+
+    calibrate: int
+    select: int
+    certify: int
+    digest: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class Source:
+    """What went in."""
+
+    model: str  # the name it had
+    framework: str
+    model_digest: str
+    data: str
+    data_digest: str
+    examples: int
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Everything a bundle says about itself."""
+
+    schema: int
+    tradewind: str  # the version that wrote it
+    created: str  # ISO 8601, UTC
+    command: str  # what reproduces it
+    source: Source
+    budget: Budget
+    hardware: Hardware
+    splits: SplitSizes
+    baseline: VariantRecord
+    chosen: VariantRecord
+    reason: str  # why the chosen one, in a sentence
+    variants: tuple[VariantRecord, ...]  # all that were measured, the two above included
+    refused: tuple[Refusal, ...]
+    preprocessing: Preprocessing | None
+    is_complete: bool  # False when time ran out or somebody interrupted
+    elapsed_s: float
+
+    def to_json(self) -> bytes:
+        """Return the manifest as indented JSON."""
+        return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
+
+    def to_builtins(self) -> dict[str, Any]:
+        """Return the manifest as plain dictionaries, lists, strings and numbers."""
+        return dict(msgspec.to_builtins(self))
+
+
+def read_manifest(content: bytes, where: str) -> Manifest:
+    """Parse a manifest.
+
+    Raises:
+        BundleError: it is no manifest, or one of a newer schema.
+    """
+    try:
+        schema = msgspec.json.decode(content, type=_Schema).schema
+        if schema != SCHEMA:
+            raise BundleError(
+                f"{where}: schema",
+                f"version {SCHEMA}",
+                f"version {schema}",
+                "a newer Tradewind wrote this bundle; upgrade with `pip install -U tradewind`.",
+            )
+        return msgspec.json.decode(content, type=Manifest)
+    except msgspec.DecodeError as error:
+        raise BundleError(where, "the manifest of a bundle", str(error)) from error
+
+
+class _Schema(msgspec.Struct):
+    schema: int
+
+
+def settings_of(engine: Engine) -> dict[str, Any]:
+    """Return the engine's settings as the manifest holds them."""
+    return asdict(engine)

@@ -1,0 +1,72 @@
+"""`tradewind doctor`."""
+
+import importlib.metadata
+import importlib.util
+import shutil
+import tempfile
+
+import click
+from rich.table import Table
+
+from tradewind import __version__
+from tradewind.cli.output import as_json, print_json, shown
+from tradewind.engines import OpenVINO
+from tradewind.measure import this_machine
+
+EXTRAS = {"sklearn": ("sklearn", "skl2onnx", "skops")}
+"""Extra to the modules it needs."""
+
+INT8 = ("avx_vnni", "avx512_vnni", "amx_int8", "dotprod", "i8mm")
+
+
+@click.command("doctor")
+@as_json
+def command(as_json: bool) -> None:
+    """Show what this machine has: CPU features, engines, extras, limits; and what is missing."""
+    machine = this_machine()
+    extras = {
+        name: all(importlib.util.find_spec(module) for module in modules)
+        for name, modules in EXTRAS.items()
+    }
+    disk = shutil.disk_usage(tempfile.gettempdir())
+    advice = _advice(machine.isa, extras)
+    if as_json:
+        print_json(
+            {
+                "tradewind": __version__,
+                "hardware": machine,
+                "arithmetic": OpenVINO.precisions(),
+                "extras": extras,
+                "temporary_space_bytes": disk.free,
+                "advice": advice,
+            }
+        )
+        return
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    table.add_row("tradewind", __version__)
+    table.add_row("CPU", f"{machine.cpu}, {machine.cores} cores usable")
+    table.add_row("instructions", ", ".join(machine.isa) or "none that matter")
+    table.add_row("arithmetic", ", ".join((*OpenVINO.precisions(), "int8")))
+    table.add_row("memory", f"{machine.memory_bytes / 1e9:.1f} GB")
+    table.add_row("temporary space", f"{disk.free / 1e9:.1f} GB free")
+    for name, version in machine.engines.items():
+        table.add_row(name, version)
+    table.add_row("nncf", importlib.metadata.version("nncf"))
+    for name, there in extras.items():
+        table.add_row(f"extra {name}", "installed" if there else f'pip install "tradewind[{name}]"')
+    console = shown()
+    console.print(table)
+    for line in advice:
+        console.print(line)
+
+
+def _advice(isa: tuple[str, ...], extras: dict[str, bool]) -> list[str]:
+    found = []
+    if not set(isa) & set(INT8):
+        found.append(
+            "No int8 dot products: int8 gains less here, and weights are kept to 7 bits so that "
+            "sums do not saturate."
+        )
+    if not all(extras.values()):
+        found.append("An extra is only needed for models of that framework.")
+    return found

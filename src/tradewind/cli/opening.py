@@ -1,0 +1,76 @@
+"""Models and bundles as commands are given them: by path."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tradewind.bundle import Bundle, is_bundle, open_bundle
+from tradewind.data import Preprocessing
+from tradewind.engines import Engine, OnnxRuntime
+from tradewind.importers import load_model
+from tradewind.model import Model
+from tradewind.runners import Preprocessed, Runner
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A model with the engine that will run it."""
+
+    name: str
+    model: Model
+    engine: Engine
+    preprocessing: Preprocessing | None = None
+    bundle: Bundle | None = None
+
+    def compile(self) -> Runner:
+        """Return the runner, preprocessing included.
+
+        Raises:
+            EngineError: the engine cannot run the model.
+        """
+        runner = self.engine.compile(self.model)
+        return runner if self.preprocessing is None else Preprocessed(runner, self.preprocessing)
+
+    @property
+    def about(self) -> Mapping[str, str | float | bool]:
+        """What a client may want to know: which variant answers, with what promise."""
+        if self.bundle is None:
+            return {"engine": self.engine.name}
+        chosen = self.bundle.manifest.chosen
+        found: dict[str, str | float | bool] = {
+            "engine": chosen.engine,
+            "variant": chosen.variant,
+            "certified": chosen.certificate is not None and chosen.certificate.certified,
+        }
+        if chosen.certificate is not None:
+            found |= {
+                "metric": chosen.certificate.metric,
+                "max_drop": chosen.certificate.max_drop,
+                "confidence": chosen.certificate.confidence,
+            }
+        return found
+
+
+def open_any(path: Path, variant: str | None = None) -> Opened:
+    """Open a bundle, or a model on ONNX Runtime with its default settings.
+
+    Args:
+        path: a bundle's folder or a model file.
+        variant: of a bundle; the chosen one when None.
+
+    Raises:
+        BundleError: the bundle is damaged, or has no such variant.
+        ModelError: the file is no model.
+    """
+    if not is_bundle(path) and not path.is_dir():
+        return Opened(path.stem, load_model(path), OnnxRuntime())
+    bundle = open_bundle(path)
+    manifest = bundle.manifest
+    record = manifest.chosen if variant is None else bundle.variant(variant)
+    return Opened(
+        path.name.removesuffix(".tw"),
+        bundle.model(record),
+        record.to_engine(),
+        manifest.preprocessing,
+        bundle,
+    )

@@ -1,0 +1,184 @@
+"""`tradewind optimize`."""
+
+import shlex
+from pathlib import Path
+from typing import get_args
+
+import click
+
+from tradewind.budget import Budget, Objective
+from tradewind.bundle import REPORT, Manifest, check_target, write_bundle
+from tradewind.cli.output import as_json, print_json, shown, told
+from tradewind.cli.watching import Watching
+from tradewind.data import Dataset, Preprocessing, image_input, open_dataset
+from tradewind.errors import SettingError
+from tradewind.importers import load_model
+from tradewind.model import Model
+from tradewind.report import page, summary
+from tradewind.search import Effort, SearchSettings, optimize, pack, parse_time
+
+
+@click.command(
+    "optimize",
+    epilog="Example: tradewind optimize model.onnx --data test.npz --max-drop 0.01 --time 5m",
+)
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option(
+    "--data",
+    required=True,
+    metavar="DATA",
+    help="Examples that training has not seen: .npz, .parquet, .csv, a folder of images or WAV "
+    "files by class, or package.module:function.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="The bundle to write. [default: MODEL with the ending .tw]",
+)
+@click.option("--overwrite", is_flag=True, help="Replace a bundle that is there already.")
+@click.option("--label", default="label", show_default=True, help="Array or column of labels.")
+@click.option(
+    "--preprocess",
+    metavar="TEXT",
+    help="What is done to raw images or sound, as a JSON file or as "
+    "'scale=255;mean=.485,.456,.406;std=.229,.224,.225;size=224x224;layout=nchw'.",
+)
+@click.option(
+    "--metric",
+    help="accuracy, agreement (with the original; needs no labels) or within:TOLERANCE. "
+    "[default: accuracy with labels, else agreement]",
+)
+@click.option(
+    "--max-drop",
+    type=float,
+    default=0.01,
+    show_default=True,
+    help="Share of right answers that may be lost.",
+)
+@click.option(
+    "--confidence",
+    type=float,
+    default=0.95,
+    show_default=True,
+    help="How sure the certificate is.",
+)
+@click.option("--max-latency-ms", type=float, help="Limit of the p99 latency at batch 1.")
+@click.option("--max-memory-mb", type=float, help="Limit of the peak memory of a fresh process.")
+@click.option(
+    "--objective",
+    type=click.Choice(get_args(Objective)),
+    default="latency",
+    show_default=True,
+    help="What to make best; energy is judged by CPU time.",
+)
+@click.option(
+    "--time",
+    "time_text",
+    default="5m",
+    show_default=True,
+    help="When the answer is due: 90s, 5m, 1h.",
+)
+@click.option(
+    "--effort",
+    type=click.Choice(get_args(Effort)),
+    default="normal",
+    show_default=True,
+    help="How much is tried while time allows.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Repeats all decisions.")
+@as_json
+def command(
+    model: Path,
+    data: str,
+    out: Path | None,
+    overwrite: bool,
+    label: str,
+    preprocess: str | None,
+    metric: str | None,
+    max_drop: float,
+    confidence: float,
+    max_latency_ms: float | None,
+    max_memory_mb: float | None,
+    objective: Objective,
+    time_text: str,
+    effort: Effort,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Find the cheapest way to run MODEL that loses no more than you allow.
+
+    Tries quantization, fusion and engines on this machine, certifies with a statistical test on
+    examples that no earlier step has seen, times the finalists against the original in one
+    interleaved run, and writes a bundle with a report. MODEL stays as it is. When nothing
+    better can be shown, the bundle holds the original, and says why.
+
+    Ctrl-C ends the search early and keeps what was finished.
+    """
+    target = out or model.with_suffix(".tw")
+    settings = SearchSettings(parse_time(time_text), effort, seed)
+    budget = Budget(
+        metric or "accuracy", max_drop, confidence, objective, max_latency_ms, max_memory_mb
+    )
+    check_target(target, overwrite=overwrite)
+    source = load_model(model)
+    dataset = open_examples(source, data, label, preprocess)
+    if metric is None:
+        budget = Budget(
+            default_metric(dataset), max_drop, confidence, objective, max_latency_ms, max_memory_mb
+        )
+    console = told()
+    with Watching(console, settings.time_s) as watching:
+        outcome = optimize(source, dataset, budget, settings, watching)
+    manifest, models = pack(outcome, command_line())
+    write_bundle(target, manifest, models, page(manifest))
+    if as_json:
+        print_json(document(manifest, target))
+    else:
+        shown().print(summary(manifest, str(target)))
+
+
+def document(manifest: Manifest, target: Path) -> dict[str, object]:
+    """Return what `--json` prints: the manifest, with where it was written."""
+    return {"bundle": str(target), "report": str(target / REPORT), **manifest.to_builtins()}
+
+
+def open_examples(model: Model, data: str, label: str, preprocess: str | None) -> Dataset:
+    """Open `--data` for a model, with the preprocessing that `--preprocess` describes."""
+    steps = None
+    if preprocess is not None:
+        base = Preprocessing.for_spec(image_input(model.signature.inputs))
+        steps = Preprocessing.parse(preprocess, base)
+    return open_dataset(data, model.signature, label=label, preprocessing=steps)
+
+
+def default_metric(dataset: Dataset) -> str:
+    """Return the metric that fits the labels.
+
+    Raises:
+        SettingError: the labels are measurements, for which a tolerance must be given.
+    """
+    labels = dataset.labels
+    if labels is None:
+        return "agreement"
+    if labels.dtype.kind == "f":
+        raise SettingError(
+            "--metric",
+            "a tolerance for labels that are measurements",
+            "none",
+            "say how far an answer may be off: `--metric within:0.5`.",
+        )
+    return "accuracy"
+
+
+def command_line() -> str:
+    """Return the command that is running, as one would type it again."""
+    context = click.get_current_context()
+    words = ["tradewind", context.info_name or ""]
+    for parameter in context.command.params:
+        value = context.params.get(parameter.name or "")
+        if isinstance(parameter, click.Argument):
+            words += [str(one) for one in (value if isinstance(value, tuple) else (value,))]
+        elif value is not None and value is not False and value != parameter.default:
+            name = max(parameter.opts, key=len)
+            words += [name] if value is True else [name, str(value)]
+    return shlex.join(word for word in words if word not in ("--json", "--overwrite"))

@@ -1,0 +1,96 @@
+"""The command `tradewind` itself: finds commands, turns errors into messages and exit codes."""
+
+import importlib
+import os
+import sys
+import traceback
+
+import click
+
+from tradewind import __version__
+from tradewind.cli.output import print_error
+from tradewind.errors import TradewindError
+
+# name: what it does, in the order of a first acquaintance
+COMMANDS = {
+    "demo": "See the main job at work on a small data set.",
+    "optimize": "Find the cheapest way to run a model that keeps its promise.",
+    "serve": "Answer requests over HTTP.",
+    "predict": "Answer a whole file at once.",
+    "bench": "Compare models and bundles side by side on this machine.",
+    "inspect": "Show what a model takes, gives, holds and costs.",
+    "verify": "Check every byte of a bundle, and whether it was made for this machine.",
+    "doctor": "Show what this machine has and what is missing.",
+    "completion": "Print a script that completes commands in your shell.",
+}
+
+
+class _Commands(click.Group):
+    """Imports a command only when it is called, so that `--help` answers at once."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        found: click.Command = importlib.import_module(f"tradewind.cli.{cmd_name}").command
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Begin with `tradewind demo`. Every command has a `--help` of its own.",
+)
+@click.version_option(__version__, package_name="tradewind", message="tradewind %(version)s")
+def tradewind() -> None:
+    """Run a trained model as cheaply as your promise allows, and prove that it is kept."""
+
+
+def main() -> None:
+    """Run the command line and end the process with its exit code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command.
+
+    Returns:
+        0 on success, 2 on a usage or input error, 130 when interrupted, 1 on anything else.
+    """
+    as_json = "--json" in arguments
+    try:
+        tradewind.main(arguments, prog_name="tradewind", standalone_mode=False)
+    except click.exceptions.Exit as leaving:
+        return leaving.exit_code
+    except click.Abort:
+        print_error("interrupted", as_json=as_json)
+        return 130
+    except KeyboardInterrupt:
+        print_error("interrupted", as_json=as_json)
+        return 130
+    except click.ClickException as error:
+        hint = ""
+        if isinstance(error, click.UsageError) and error.ctx is not None:
+            hint = f"\nhint: see `{error.ctx.command_path} --help`."
+        print_error(error.format_message() + hint, as_json=as_json)
+        return 2
+    except TradewindError as error:
+        print_error(str(error), as_json=as_json, error=error)
+        return error.exit_code
+    except BrokenPipeError:  # whoever read our output has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        if os.environ.get("TRADEWIND_DEBUG"):
+            traceback.print_exc()
+        text = f"this is a bug in Tradewind: {type(error).__name__}: {error}"
+        hint = "run again with TRADEWIND_DEBUG=1 and report what it prints."
+        print_error(f"{text}\nhint: {hint}", as_json=as_json)
+        return 1
+    return 0

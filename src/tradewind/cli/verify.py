@@ -1,0 +1,61 @@
+"""`tradewind verify`."""
+
+from pathlib import Path
+
+import click
+
+from tradewind.bundle import damages, open_bundle
+from tradewind.cli.output import as_json, print_json, shown
+from tradewind.errors import BundleError
+
+
+@click.command("verify", epilog="Example: tradewind verify model.tw")
+@click.argument("bundle", type=click.Path(path_type=Path))
+@as_json
+def command(bundle: Path, as_json: bool) -> None:
+    """Check every byte of BUNDLE, and whether its certificate holds on this machine.
+
+    A certificate is bound to the instruction set and to the engines' versions: rounding differs
+    elsewhere, and with it the answers.
+    """
+    if not bundle.is_dir():
+        raise BundleError(str(bundle), "the folder of a bundle", "no folder of that name")
+    found = damages(bundle)
+    if found:
+        raise BundleError(
+            str(bundle),
+            "every byte as it was written",
+            "; ".join(found),
+            "copy the bundle again, or make it anew with `tradewind optimize`.",
+        )
+    opened = open_bundle(bundle)
+    doubts = opened.doubts()
+    certificate = opened.manifest.chosen.certificate
+    certified = certificate is not None and certificate.certified
+    if as_json:
+        print_json(
+            {
+                "bundle": str(bundle),
+                "intact": True,
+                "certified": certified,
+                "valid_here": certified and not doubts,
+                "differences": doubts,
+                "chosen": opened.manifest.chosen,
+            }
+        )
+        return
+    console = shown()
+    console.print(f"{bundle}: every byte is as it was written.")
+    if certificate is None or not certified:
+        console.print(f"No certificate: {opened.manifest.reason}.")
+    elif doubts:
+        console.print("The certificate does NOT hold here: it was given for another machine.")
+        for doubt in doubts:
+            console.print(f"  {doubt}")
+        console.print("Run `tradewind optimize` here to find and certify what is best here.")
+    else:
+        console.print(
+            f"The certificate holds here: {certificate.metric} drops by at most "
+            f"{certificate.drop_upper:.2%} at {certificate.confidence:.0%} confidence, "
+            f"{certificate.max_drop:.2%} allowed, {certificate.n:,} examples."
+        )

@@ -1,0 +1,114 @@
+"""What is worth trying on a model, in the order in which it pays most often."""
+
+import re
+from dataclasses import dataclass
+
+from tradewind.engines import Engine, OnnxRuntime, OpenVINO
+from tradewind.measure import Hardware
+from tradewind.model import Model
+from tradewind.passes import (
+    Pass,
+    QuantizeDynamic,
+    QuantizeNNCF,
+    QuantizeStatic,
+)
+from tradewind.search.settings import Effort
+
+_WEIGHTED = ("Conv", "ConvTranspose", "MatMul", "Gemm", "LSTM", "GRU", "Attention")
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A model after some passes."""
+
+    steps: tuple[Pass, ...]
+    model: Model
+    summary: str
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the answers equal the original's up to rounding."""
+        return all(step.is_lossless for step in self.steps)
+
+    @property
+    def label(self) -> str:
+        """What was done, short enough for a table."""
+        lossy = [step.label for step in self.steps if not step.is_lossless]
+        lossless = [step.label for step in self.steps if step.is_lossless]
+        return ", ".join(lossy or lossless) or "original"
+
+
+def quantizers(model: Model, effort: Effort, hardware: Hardware) -> tuple[Pass, ...]:
+    """Return the quantizing passes worth trying on this model and this machine.
+
+    Args:
+        model: what would be quantized.
+        effort: quick tries the likeliest, thorough all.
+        hardware: decides how the range of weights must be kept.
+    """
+    kinds = {node.op_type for node in model.graph.graph.all_nodes()}
+    if not kinds & set(_WEIGHTED):
+        return ()
+    # without these instructions the sums of int8 products saturate at 16 bits
+    saturates = not set(hardware.isa) & {"avx_vnni", "avx512_vnni", "amx_int8", "dotprod", "i8mm"}
+    is_transformer = "Softmax" in kinds and "MatMul" in kinds
+    has_convolution = "Conv" in kinds
+    has_dense = bool(kinds & {"MatMul", "Gemm", "LSTM", "Attention"})
+    static = QuantizeStatic(reduce_range=saturates)
+    likely: list[Pass] = [QuantizeNNCF(is_transformer=is_transformer), static]
+    if has_dense and not (has_convolution and effort == "quick"):
+        likely.append(QuantizeDynamic(reduce_range=saturates))
+    if effort == "quick":
+        return tuple(likely)
+    likely += [
+        QuantizeNNCF(preset="mixed", is_transformer=is_transformer),
+        QuantizeStatic(calibration="percentile", reduce_range=saturates),
+    ]
+    if effort == "normal":
+        return tuple(likely)
+    likely += [
+        QuantizeNNCF(is_transformer=is_transformer, fast_bias_correction=False),
+        QuantizeStatic(calibration="entropy", reduce_range=saturates),
+        QuantizeStatic(activations="s8", is_symmetric=True, reduce_range=saturates),
+        QuantizeStatic(per_channel=False, reduce_range=saturates),
+    ]
+    if is_transformer:
+        likely.append(QuantizeNNCF())
+    return tuple(likely)
+
+
+def engine_options(
+    graph: Graph, hardware: Hardware, batch_sizes: tuple[int, ...]
+) -> list[list[Engine]]:
+    """Return the engines to try on a graph: one list for every arithmetic, its settings inside.
+
+    Engines of one list give the same answers up to the order of summation; the fastest of each
+    list is looked at further.
+
+    Args:
+        graph: what would run.
+        hardware: which kinds of arithmetic it has.
+        batch_sizes: for which code of their own is worth compiling.
+    """
+    cores = hardware.cores
+    threads = [0, 1] if cores > 1 else [0]
+    options: list[list[Engine]] = [[OnnxRuntime(threads=count) for count in threads]]
+    precisions = [
+        precision for precision in OpenVINO.precisions() if graph.is_exact or precision == "f32"
+    ]
+    for precision in precisions:
+        settings: list[Engine] = [
+            OpenVINO(precision, threads=count, batch_sizes=batch_sizes) for count in threads
+        ]
+        if cores > 1:
+            settings.append(OpenVINO(precision, streams=cores, batch_sizes=batch_sizes))
+        options.append(settings)
+    return options
+
+
+def variant_name(graph: Graph, engine: Engine) -> str:
+    """Return a name that can be typed, such as `int8-nncf-openvino`."""
+    parts = [graph.label, engine.name]
+    if isinstance(engine, OpenVINO) and engine.precision != "f32":
+        parts.append(engine.precision)
+    return re.sub(r"[^a-z0-9]+", "-", "-".join(parts).lower()).strip("-")

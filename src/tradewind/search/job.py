@@ -1,0 +1,126 @@
+"""What one search works on; nothing in it changes while it runs."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from tradewind.budget import Budget
+from tradewind.data import Dataset, Splits, check_labels
+from tradewind.errors import DataError, SettingError
+from tradewind.measure import Accuracy, Hardware, Metric, collect
+from tradewind.model import Model
+from tradewind.passes import Observed
+from tradewind.runners import Runner
+from tradewind.search.settings import Deadline, SearchSettings
+from tradewind.tensors import Array, Datatype, Tensors
+
+
+@dataclass(frozen=True)
+class Job:
+    """A model, its data, the promise and the time."""
+
+    model: Model
+    dataset: Dataset
+    splits: Splits
+    budget: Budget
+    metric: Metric
+    settings: SearchSettings
+    hardware: Hardware
+    deadline: Deadline
+
+    @property
+    def fixed_batch(self) -> int | None:
+        """The only batch size that the graph takes; None when it takes any."""
+        return self.model.signature.fixed_batch
+
+    @property
+    def has_truth(self) -> bool:
+        """Whether answers are compared with labels rather than with the original's."""
+        if self.metric.needs_labels:
+            return True
+        return self.metric.name == "within" and self.dataset.labels is not None
+
+    def observe(self, count: int) -> Observed:
+        """Return up to `count` examples of the calibrate split."""
+        if count == 0:
+            return Observed({})
+        return Observed(self.dataset.take(self.splits.calibrate[:count]))
+
+    def sample(self) -> Tensors:
+        """Return a few examples of the calibrate split, in a batch that the graph takes."""
+        indices = self.splits.calibrate
+        return self.dataset.take(np.resize(indices, self.fixed_batch or min(16, len(indices))))
+
+    def answers(self, runner: Runner, indices: Array, batch_size: int, until: float) -> Array:
+        """Run examples through a runner until they or the time end.
+
+        When to stop depends on the clock alone, never on an answer, so that the examples that
+        were reached are as random as all.
+
+        Returns:
+            The answers to the first examples of `indices`, at least one batch of them.
+        """
+        clock = self.deadline.clock
+
+        def batches() -> Iterator[Tensors]:
+            for number, batch in enumerate(self.dataset.batches(indices, batch_size)):
+                if number and clock() > until:
+                    return
+                yield batch
+
+        return collect(runner, batches(), self.metric, self.fixed_batch)
+
+    def right(self, answers: Array, original: Array, indices: Array) -> Array:
+        """Return bool[n]: which answers count as right.
+
+        Args:
+            answers: a model's, for the first n of `indices`.
+            original: the original's, for at least as many.
+            indices: which examples they belong to.
+        """
+        count = len(answers)
+        if not self.has_truth:
+            return self.metric.is_right(answers, original[:count])
+        assert self.dataset.labels is not None  # checked by `check_truth`
+        return self.metric.is_right(answers, self.dataset.labels[indices[:count]])
+
+
+def check_truth(model: Model, dataset: Dataset, metric: Metric) -> None:
+    """Raise unless the labels can be compared with what the model says.
+
+    Raises:
+        SettingError: the metric needs labels where there are none.
+        DataError: the labels are of another kind than the model's answers, or out of range.
+    """
+    labels = dataset.labels
+    if metric.needs_labels and labels is None:
+        raise SettingError(
+            "--metric",
+            "data with labels",
+            "data without",
+            "add them, or certify without labels: `--metric agreement`.",
+        )
+    if labels is None or not isinstance(metric, Accuracy):
+        return
+    output = model.signature.outputs[0]
+    is_text = output.datatype is Datatype.BYTES
+    if (labels.dtype == object) is not is_text:
+        raise DataError(
+            f"{dataset.source}: label",
+            "strings, as the model answers" if is_text else "whole numbers, as the model answers",
+            "strings" if labels.dtype == object else str(labels.dtype),
+            "number the classes from 0 in the order of the model's outputs.",
+        )
+    if is_text:
+        return
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise DataError(
+            f"{dataset.source}: label",
+            "whole numbers, one class each",
+            str(labels.dtype),
+            "for a model that puts out numbers use `--metric within:TOLERANCE`.",
+        )
+    width = output.shape[-1] if len(output.shape) > 1 else None
+    if np.dtype(output.datatype.numpy).kind == "f" and isinstance(width, int):
+        check_labels(labels, max(width, 2))

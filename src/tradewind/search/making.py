@@ -1,0 +1,69 @@
+"""Graphs made from the original, each checked before anybody relies on it."""
+
+from collections.abc import Callable
+
+from tradewind.engines import OnnxRuntime
+from tradewind.errors import TradewindError
+from tradewind.model import Model
+from tradewind.passes import Fold, Observed, Pass, UpgradeOpset, apply_isolated, check
+from tradewind.search.candidates import Graph
+from tradewind.tensors import Tensors
+
+MIN_OPSET = 13
+"""From here on weights can be quantized channel by channel."""
+
+
+class Maker:
+    """Applies passes to one model.
+
+    Args:
+        model: the original.
+        observe: returns that many calibration examples, or as many as there are.
+        sample: a few real inputs on which every graph is compared with the original.
+    """
+
+    def __init__(self, model: Model, observe: Callable[[int], Observed], sample: Tensors) -> None:
+        self._model = model
+        self._observe = observe
+        self._sample = sample
+        self._digests = {model.digest}
+
+    def base(self, timeout_s: float) -> tuple[Graph, list[str]]:
+        """Return the graph that other passes start from, and what could not be done to it."""
+        graph, troubles = Graph((), self._model, "as it was given"), []
+        for step in (UpgradeOpset(max(MIN_OPSET, _opset(self._model))), Fold()):
+            try:
+                found = self.apply(graph, step, timeout_s)
+            except TradewindError as error:
+                troubles.append(f"{step.label}: {error}")
+            else:
+                graph = found or graph
+        return graph, troubles
+
+    def apply(self, graph: Graph, step: Pass, timeout_s: float) -> Graph | None:
+        """Return the graph after one more pass; None when that makes nothing new.
+
+        Raises:
+            PassError: the pass failed, or its result did not pass the check.
+        """
+        seen = self._observe(step.needs(graph.model).examples)
+        change = apply_isolated(step, graph.model, seen, timeout_s)
+        if change.model.digest in self._digests or _is_same(graph.model, change.model):
+            return None
+        check(self._model, change.model, self._sample, OnnxRuntime(), step.is_lossless)
+        self._digests.add(change.model.digest)
+        return Graph((*graph.steps, step), change.model, change.summary)
+
+
+def _opset(model: Model) -> int:
+    return model.graph.opset_imports.get("", 0)
+
+
+def _is_same(before: Model, after: Model) -> bool:
+    """Say whether both graphs run the same operators; serializing alone changes bytes."""
+    return _operators(before) == _operators(after)
+
+
+def _operators(model: Model) -> list[tuple[str, int]]:
+    opset = _opset(model)
+    return [(node.op_type, opset) for node in model.graph.graph.all_nodes()]

@@ -1,0 +1,225 @@
+"""The main job: generate, screen, certify, time, choose."""
+
+import time
+from dataclasses import dataclass, field
+
+from tradewind.budget import Budget
+from tradewind.bundle import Refusal
+from tradewind.data import Dataset, split
+from tradewind.errors import Stopped, TradewindError
+from tradewind.evidence import minimum_examples
+from tradewind.measure import parse_metric, this_machine
+from tradewind.model import Model
+from tradewind.search.candidates import Graph, quantizers
+from tradewind.search.certifying import Certifier, cost_of, order
+from tradewind.search.choosing import choose
+from tradewind.search.finals import finalists, race, weigh
+from tradewind.search.job import Job, check_truth
+from tradewind.search.making import Maker
+from tradewind.search.progress import Progress, Silence
+from tradewind.search.screening import Screen, reason_of
+from tradewind.search.settings import Deadline, SearchSettings
+from tradewind.search.trials import Trial
+
+# shares of the time at which a stage must have ended
+SCREENED, CERTIFIED, TIMED = 0.55, 0.80, 0.95
+
+
+@dataclass
+class Outcome:
+    """What a search found."""
+
+    job: Job
+    baseline: Trial
+    chosen: Trial
+    reason: str
+    trials: list[Trial] = field(default_factory=list)  # all that ran, the baseline first
+    refused: list[Refusal] = field(default_factory=list)
+    is_complete: bool = True  # False when somebody interrupted or time ran out
+    elapsed_s: float = 0.0
+
+
+def optimize(
+    model: Model,
+    dataset: Dataset,
+    budget: Budget,
+    settings: SearchSettings | None = None,
+    progress: Progress | None = None,
+) -> Outcome:
+    """Find the cheapest way to run a model that keeps the promise on this machine.
+
+    Ctrl-C (KeyboardInterrupt) ends the stage it falls into; what was finished is certified and
+    timed. A second one ends the search.
+
+    Args:
+        model: the original.
+        dataset: examples that none of its training has seen, with labels unless the metric
+            needs none.
+        budget: the promise.
+        settings: how long and how hard to search; the defaults when None.
+        progress: is told what happens.
+
+    Raises:
+        DataError: the examples are too few or do not fit.
+        SettingError: the metric does not fit the model or the data.
+        EngineError: not even the original runs.
+        Stopped: interrupted before there was anything to choose from.
+    """
+    start = time.monotonic()
+    settings = settings or SearchSettings()
+    told = progress or Silence()
+    metric = parse_metric(budget.metric, model)
+    check_truth(model, dataset, metric)
+    told.begin("looking at the data")
+    job = Job(
+        model,
+        dataset,
+        split(dataset, settings.seed),
+        budget,
+        metric,
+        settings,
+        this_machine(),
+        Deadline(start, settings.time_s),
+    )
+    return _Search(job, told).run()
+
+
+class _Search:
+    """One run of the main job."""
+
+    def __init__(self, job: Job, progress: Progress) -> None:
+        self._job = job
+        self._told = progress
+        self._refused: list[Refusal] = []
+        self._trials: list[Trial] = []
+        self._is_complete = True
+
+    def run(self) -> Outcome:
+        job = self._job
+        self._told.begin("running the original")
+        try:
+            screen = Screen(job, SCREENED)
+        except KeyboardInterrupt:
+            raise Stopped("optimize", "time to run the original", "an interruption") from None
+        baseline = screen.baseline.trial
+        self._warn(screen)
+        try:
+            self._try_all(screen)
+        except KeyboardInterrupt:
+            self._stop("interrupted: going on with what was finished")
+        finally:
+            screen.baseline.runner.close()
+        entrants = [baseline]
+        try:
+            entrants = self._certify(baseline)
+            self._told.begin("timing the finalists", len(entrants))
+            race(job, entrants, screen.inputs, job.deadline.at(TIMED))
+            weigh(entrants, screen.inputs, 3 if job.budget.objective == "memory" else 1)
+        except KeyboardInterrupt:
+            self._stop("interrupted while certifying or timing: the original is the answer")
+            entrants = [baseline]
+        chosen, reason = choose(job.budget, entrants)
+        return self._outcome(baseline, chosen, reason)
+
+    def _warn(self, screen: Screen) -> None:
+        """Tell what will make certificates impossible, before time is spent."""
+        job = self._job
+        least = minimum_examples(job.budget.max_drop, job.budget.confidence)
+        have = len(job.splits.certify)
+        if have < least:
+            self._told.note(
+                f"{have} examples are left to certify on, but a {job.budget.max_drop:.2%} budget "
+                f"needs at least {least} even if no answer changes: nothing can be certified"
+            )
+        if job.has_truth and screen.baseline.is_right.mean() < 0.5:
+            self._told.note(
+                f"the original is right on only {screen.baseline.is_right.mean():.1%} of "
+                f"{len(screen.baseline.is_right)} examples: check the labels and --preprocess"
+            )
+
+    def _stop(self, why: str) -> None:
+        self._is_complete = False
+        self._told.note(why)
+
+    def _try_all(self, screen: Screen) -> None:
+        job = self._job
+        maker = Maker(job.model, job.observe, job.sample())
+        original = Graph((), job.model, "as it was given")
+        self._told.begin("trying variants")
+        self._look(screen, original)
+        base, troubles = maker.base(max(job.deadline.left_s(SCREENED), 1.0))
+        self._refused += [Refusal("fold", trouble.splitlines()[0]) for trouble in troubles]
+        if base.steps:
+            self._look(screen, base)
+        for step in quantizers(job.model, job.settings.effort, job.hardware):
+            left_s = job.deadline.left_s(SCREENED)
+            if left_s <= 1:
+                self._refused.append(Refusal(step.label, "not tried: time ran out"))
+                self._is_complete = False
+                continue
+            self._told.step(step.label)
+            try:
+                graph = maker.apply(base, step, left_s)
+            except TradewindError as error:
+                self._refused.append(Refusal(step.label, str(error).splitlines()[0]))
+                continue
+            if graph is not None:
+                self._look(screen, graph)
+
+    def _look(self, screen: Screen, graph: Graph) -> None:
+        """Screen one graph on every engine."""
+        for engines in screen.engines(graph):
+            trial_name = f"{graph.label} on {engines[0].label}"
+            if self._job.deadline.left_s(SCREENED) <= 0:
+                self._refused.append(Refusal(trial_name, "not tried: time ran out"))
+                self._is_complete = False
+                continue
+            self._told.step(trial_name)
+            try:
+                trial = screen.look(graph, engines)
+            except TradewindError as error:
+                self._refused.append(Refusal(trial_name, reason_of(error)))
+                continue
+            if not (trial.is_original and trial.engine == screen.baseline.trial.engine):
+                self._trials.append(trial)
+                self._tell_best(screen.baseline.trial)
+
+    def _tell_best(self, baseline: Trial) -> None:
+        cost = cost_of(self._job)
+        keeping = [
+            trial
+            for trial in self._trials
+            if trial.select is not None and trial.select.drop < self._job.budget.max_drop
+        ]
+        if keeping and self._job.budget.objective != "memory":
+            best = min(keeping, key=cost)
+            self._told.best(f"{best.name}, about {cost(baseline) / cost(best):.1f} times")
+
+    def _certify(self, baseline: Trial) -> list[Trial]:
+        job = self._job
+        queue = order(job, baseline, self._trials)
+        self._told.begin("certifying", len(queue))
+        self._told.step("original")
+        until = max(job.deadline.at(CERTIFIED), job.deadline.clock() + 1.0)
+        certifier = Certifier(job, baseline, until)
+        certifier.run(queue, self._told)
+        return finalists(baseline, queue, cost_of(job))
+
+    def _outcome(self, baseline: Trial, chosen: Trial, reason: str) -> Outcome:
+        trials = [baseline, *self._trials]
+        refused = self._refused + [
+            Refusal(trial.name, why)
+            for trial in trials
+            for why in trial.refusals[-1:]
+            if trial is not chosen
+        ]
+        return Outcome(
+            self._job,
+            baseline,
+            chosen,
+            reason,
+            trials,
+            refused,
+            self._is_complete,
+            self._job.deadline.elapsed_s,
+        )

@@ -1,0 +1,111 @@
+"""What a search found, as a bundle holds it."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import PurePosixPath
+
+from tradewind import __version__
+from tradewind.bundle import (
+    SCHEMA,
+    Manifest,
+    Source,
+    SplitSizes,
+    VariantRecord,
+    settings_of,
+)
+from tradewind.model import Model
+from tradewind.search.candidates import Graph
+from tradewind.search.optimizing import Outcome
+from tradewind.search.trials import Trial
+
+FOLDER = PurePosixPath("models")
+
+
+def pack(outcome: Outcome, command: str) -> tuple[Manifest, dict[str, Model]]:
+    """Return the record of a search with the graphs that belong to it.
+
+    The original, the chosen variant and every other certified one are kept.
+
+    Args:
+        outcome: what was found.
+        command: what reproduces it.
+
+    Returns:
+        The manifest, and the graphs by their path inside the bundle.
+    """
+    job = outcome.job
+    kept = [
+        trial
+        for trial in outcome.trials
+        if trial is outcome.chosen or trial.is_baseline or trial.is_certified
+    ]
+    models = {_path(trial.graph): trial.graph.model for trial in kept}
+    records = {
+        trial.name: _record(trial, _path(trial.graph) if trial in kept else None)
+        for trial in outcome.trials
+    }
+    manifest = Manifest(
+        schema=SCHEMA,
+        tradewind=__version__,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        command=command,
+        source=Source(
+            model=job.model.origin.source,
+            framework=job.model.origin.framework,
+            model_digest=job.model.digest,
+            data=job.dataset.source,
+            data_digest=job.dataset.digest,
+            examples=len(job.dataset),
+        ),
+        budget=job.budget,
+        hardware=job.hardware,
+        splits=SplitSizes(
+            calibrate=len(job.splits.calibrate),
+            select=len(job.splits.select),
+            certify=len(job.splits.certify),
+            digest=job.splits.digest,
+            seed=job.settings.seed,
+        ),
+        baseline=records[outcome.baseline.name],
+        chosen=records[outcome.chosen.name],
+        reason=outcome.reason,
+        variants=tuple(records.values()),
+        refused=tuple(outcome.refused),
+        preprocessing=job.dataset.preprocessing,
+        is_complete=outcome.is_complete,
+        elapsed_s=outcome.elapsed_s,
+    )
+    return manifest, models
+
+
+def _path(graph: Graph) -> str:
+    steps = [step.name for step in graph.steps]
+    name = f"{'-'.join(steps)}-{graph.model.digest[:8]}" if steps else "original"
+    return str(FOLDER / f"{name}.onnx")
+
+
+def _record(trial: Trial, path: str | None) -> VariantRecord:
+    found = VariantRecord(
+        variant=trial.name,
+        engine=trial.engine.name,
+        settings=settings_of(trial.engine),
+        passes=tuple(step.name for step in trial.graph.steps),
+        description=f"{trial.graph.label} on {trial.engine.label}",
+        model=path,
+        model_digest=trial.graph.model.digest,
+        size_bytes=len(trial.graph.model.content),
+    )
+    return replace(
+        found,
+        latency_ms=trial.percentiles,
+        throughput_per_s=trial.throughput_per_s,
+        batch_size=trial.load.batch_size,
+        cpu_ms_per_example=trial.cpu_ms,
+        peak_memory_bytes=trial.peak_memory_bytes,
+        loss=trial.loss,
+        select_drop=None if trial.select is None else trial.select.drop,
+        speedup=trial.speedup,
+        throughput_gain=trial.throughput_gain,
+        drop=trial.drop,
+        certificate=trial.certificate,
+    )

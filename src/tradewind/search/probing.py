@@ -1,0 +1,117 @@
+"""Quick timings: good enough to decide what to look at closely."""
+
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from tradewind.engines import Engine, OpenVINO
+from tradewind.measure import Task, Timing, calling, interleave
+from tradewind.model import Model
+from tradewind.runners import Runner
+from tradewind.search.trials import Load
+from tradewind.tensors import Array, Tensors
+
+BATCH_SIZES = (1, 8, 32, 64)
+TURN_S = 0.03
+ROUNDS = 6
+MAX_CALL_S = 0.5
+"""A batch that takes longer than this is too long to be worth probing larger ones."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Real inputs in batches of the sizes that are tried.
+
+    Args:
+        by_size: one batch of each size.
+    """
+
+    by_size: dict[int, Tensors]
+
+    @property
+    def single(self) -> Tensors:
+        """The smallest batch: one example, where the graph allows it."""
+        return self.by_size[min(self.by_size)]
+
+
+def make_inputs(take: Callable[[Array], Tensors], indices: Array, fixed: int | None) -> Inputs:
+    """Return batches of real inputs, repeated where there are too few.
+
+    Args:
+        take: returns the examples of these numbers.
+        indices: int64[n], the examples that may be used.
+        fixed: the only batch size that the graph takes; None when it takes any.
+    """
+    sizes = BATCH_SIZES if fixed is None else (fixed,)
+    return Inputs({size: take(np.resize(indices, size)) for size in sizes})
+
+
+def quickest(model: Model, engines: list[Engine], inputs: Tensors, seed: int) -> Engine:
+    """Return the engine that answers `inputs` soonest; all must be able to run the model.
+
+    Raises:
+        EngineError: one of them cannot.
+    """
+    if len(engines) == 1:
+        return engines[0]
+    with contextlib.ExitStack() as stack:
+        runners = [stack.enter_context(engine.compile(model)) for engine in engines]
+        timings = probe([Task(calling(runner, inputs)) for runner in runners], seed)
+        costs = [float(np.median(timing.medians_s)) for timing in timings]
+        return engines[int(np.argmin(costs))]
+
+
+def probe(tasks: list[Task], seed: int, rounds: int = ROUNDS) -> list[Timing]:
+    """Time tasks side by side for a moment."""
+    return interleave(
+        tasks,
+        seed=seed,
+        turn_s=TURN_S,
+        max_rounds=rounds,
+        until=time.monotonic() + 3.0,
+        min_rounds=2,
+    )
+
+
+def best_load(runner: Runner, inputs: Inputs, cores: int, seed: int) -> tuple[Load, float, float]:
+    """Find the batch size and concurrency with the highest throughput.
+
+    Args:
+        runner: what answers.
+        inputs: batches of the sizes to try.
+        cores: as many callers at once are tried beside a single one.
+        seed: fixes the order of timing.
+
+    Returns:
+        The load; wall seconds and CPU seconds per example under it.
+    """
+    loads = []
+    for size, batch in sorted(inputs.by_size.items()):
+        begin = time.perf_counter()
+        runner(batch)
+        loads += [Load(size, callers) for callers in sorted({1, cores})]
+        if time.perf_counter() - begin > MAX_CALL_S:
+            break
+    tasks = [
+        Task(calling(runner, inputs.by_size[load.batch_size]), load.concurrency) for load in loads
+    ]
+    timings = probe(tasks, seed, rounds=4)
+    costs = [
+        float(np.median(timing.wall_per_call_s)) / load.batch_size
+        for timing, load in zip(timings, loads, strict=True)
+    ]
+    best = int(np.argmin(costs))
+    load = loads[best]
+    return load, costs[best], timings[best].cpu_per_call_s / load.batch_size
+
+
+def settled(engine: Engine, load: Load, fixed: int | None) -> Engine:
+    """Return the engine with code of its own for just the batch sizes that will be used."""
+    if not isinstance(engine, OpenVINO) or fixed is not None:
+        return engine
+    return OpenVINO(
+        engine.precision, engine.threads, engine.streams, tuple(sorted({1, load.batch_size}))
+    )

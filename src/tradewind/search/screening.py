@@ -1,0 +1,157 @@
+"""A first look at every variant: is it quicker here, and how much does it lose."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tradewind.engines import Engine, OnnxRuntime
+from tradewind.errors import PassError, TradewindError
+from tradewind.evidence import PairedCounts
+from tradewind.measure import Task, calling, peak_memory_bytes
+from tradewind.passes import check
+from tradewind.runners import Runner
+from tradewind.search.candidates import Graph, engine_options
+from tradewind.search.job import Job
+from tradewind.search.probing import (
+    BATCH_SIZES,
+    Inputs,
+    best_load,
+    make_inputs,
+    probe,
+    quickest,
+    settled,
+)
+from tradewind.search.trials import Load, Trial
+from tradewind.tensors import Array
+
+HOPELESS = 200
+"""After this many examples of the select split a variant that lost far too many is dropped."""
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """The original on ONNX Runtime with its default settings, kept ready for comparison."""
+
+    trial: Trial
+    runner: Runner
+    answers: Array  # to the select split, or as much of it as time allowed
+    is_right: Array  # bool, of these answers
+
+
+class Screen:
+    """Looks at variants one after the other.
+
+    Args:
+        job: what the search works on.
+        share: of the time, after which no new look is begun.
+    """
+
+    def __init__(self, job: Job, share: float) -> None:
+        self._job = job
+        self._until = job.deadline.at(share)
+        self._inputs = make_inputs(job.dataset.take, job.splits.calibrate, job.fixed_batch)
+        self.baseline = self._baseline()
+
+    @property
+    def inputs(self) -> Inputs:
+        """Batches of real inputs for timing."""
+        return self._inputs
+
+    def _baseline(self) -> Baseline:
+        job = self._job
+        engine = OnnxRuntime()
+        runner = engine.compile(job.model)
+        load, example_s, cpu_s = best_load(
+            runner, self._inputs, job.hardware.cores, job.settings.seed
+        )
+        [timing] = probe([Task(calling(runner, self._inputs.single))], job.settings.seed)
+        graph = Graph((), job.model, "as it was given")
+        trial = Trial(
+            graph,
+            engine,
+            load,
+            float(np.median(timing.medians_s)),
+            example_s,
+            cpu_s,
+            name="original",
+            is_baseline=True,
+        )
+        indices = job.splits.select
+        answers = job.answers(runner, indices, load.batch_size, job.deadline.at(0.2))
+        right = job.right(answers, answers, indices)
+        trial.select = PairedCounts.from_correct(right, right)
+        if job.budget.objective == "memory":
+            trial.peak_memory_bytes = peak_memory_bytes(job.model, engine, self._inputs.single)
+        return Baseline(trial, runner, answers, right)
+
+    def engines(self, graph: Graph) -> list[list[Engine]]:
+        """Return the engines to try on a graph, grouped by arithmetic."""
+        sizes = BATCH_SIZES if self._job.fixed_batch is None else ()
+        return engine_options(graph, self._job.hardware, sizes)
+
+    def look(self, graph: Graph, engines: list[Engine]) -> Trial:
+        """Find the fastest of some engines on a graph, then how many answers it loses.
+
+        Args:
+            graph: what would run.
+            engines: settings of one engine with one arithmetic.
+
+        Raises:
+            EngineError: the engine cannot run the graph.
+            PassError: what it answers is not finite, or far off for an exact graph.
+        """
+        job = self._job
+        throughput = job.budget.objective == "throughput"
+        probing = self._inputs.by_size[max(self._inputs.by_size)] if throughput else None
+        engine = quickest(graph.model, engines, probing or self._inputs.single, job.settings.seed)
+        sample = job.sample()
+        check(job.model, graph.model, sample, engine, is_lossless=False)
+        runner = engine.compile(graph.model)
+        with runner:
+            load, example_s, cpu_s = best_load(
+                runner, self._inputs, job.hardware.cores, job.settings.seed
+            )
+        trial = Trial(graph, settled(engine, load, job.fixed_batch), load, 0.0, example_s, cpu_s)
+        if trial.is_original:
+            check(job.model, graph.model, sample, engine, is_lossless=True)
+        with trial.engine.compile(graph.model) as runner:
+            trial.latency_s = self._latency_s(runner)
+            trial.select = self._lost(runner, load)
+        if job.budget.objective == "memory":
+            trial.peak_memory_bytes = peak_memory_bytes(
+                graph.model, trial.engine, self._inputs.single
+            )
+        return trial
+
+    def _latency_s(self, runner: Runner) -> float:
+        """Return the latency in units of the baseline's, which was timed in the same moments."""
+        before, after = probe(
+            [
+                Task(calling(self.baseline.runner, self._inputs.single)),
+                Task(calling(runner, self._inputs.single)),
+            ],
+            self._job.settings.seed,
+        )
+        ratio = float(np.median(after.medians_s / before.medians_s))
+        return self.baseline.trial.latency_s * ratio
+
+    def _lost(self, runner: Runner, load: Load) -> PairedCounts:
+        job, indices = self._job, self._job.splits.select
+        count = len(self.baseline.answers)
+        first = self._counts(runner, indices[: min(HOPELESS, count)], load)
+        spread = np.sqrt(max(first.disagreement, 1 / first.n) / first.n)
+        if first.drop - 3 * spread > job.budget.max_drop or count <= HOPELESS:
+            return first
+        return self._counts(runner, indices[:count], load)
+
+    def _counts(self, runner: Runner, indices: Array, load: Load) -> PairedCounts:
+        job = self._job
+        answers = job.answers(runner, indices, load.batch_size, self._until)
+        right = job.right(answers, self.baseline.answers, indices)
+        return PairedCounts.from_correct(self.baseline.is_right[: len(right)], right)
+
+
+def reason_of(error: TradewindError) -> str:
+    """Return one line that says why a variant could not be looked at."""
+    kind = "its check failed" if isinstance(error, PassError) else "it does not run"
+    return f"{kind}: {str(error).splitlines()[0]}"

@@ -1,0 +1,74 @@
+"""How long a search may take, and how hard it tries."""
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from tradewind.errors import SettingError
+
+Effort = Literal["quick", "normal", "thorough"]
+
+_UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """What bounds a search.
+
+    Args:
+        time_s: seconds after which the answer is due; at least 5.
+        effort: how many variants are tried while time allows.
+        seed: 0 or more; fixes the splits, what is calibrated on and the order of timing.
+    """
+
+    time_s: float = 300.0
+    effort: Effort = "normal"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.time_s >= 5:
+            raise SettingError("--time", "5 seconds or more", f"{self.time_s:g}")
+        if self.seed < 0:
+            raise SettingError("--seed", "0 or more", str(self.seed))
+
+
+def parse_time(text: str) -> float:
+    """Return the seconds that `90`, `90s`, `5m` or `1.5h` stand for.
+
+    Raises:
+        SettingError: it is none of these.
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", text.strip())
+    if found is None:
+        raise SettingError("--time", "a duration such as 90s, 5m or 1.5h", repr(text))
+    return float(found[1]) * _UNITS[found[2]]
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """The end of the time that a search was given.
+
+    Args:
+        start: the clock's reading at the beginning.
+        time_s: seconds given.
+        clock: seconds that only go forward.
+    """
+
+    start: float
+    time_s: float
+    clock: Callable[[], float] = time.monotonic
+
+    def at(self, share: float) -> float:
+        """Return the clock's reading when `share` of the time has passed."""
+        return self.start + share * self.time_s
+
+    def left_s(self, share: float = 1.0) -> float:
+        """Return the seconds until `share` of the time has passed; negative afterwards."""
+        return self.at(share) - self.clock()
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the beginning."""
+        return self.clock() - self.start
