@@ -1,6 +1,7 @@
 """Running the model: the last answer in the chain."""
 
 import time
+from functools import partial
 
 from tradewind.runners import Runner
 from tradewind.serve.messages import Request, Response
@@ -40,7 +41,7 @@ class Compute:
             outputs = self._runner(request.inputs)
             took = time.perf_counter() - started
         else:
-            outputs, began, took = await self._threads.run(lambda: self._timed(request.inputs))
+            outputs, began, took = await self._threads.run(partial(self._timed, request.inputs))
             started = began
         self._best_s[size] = min(took, self._best_s.get(size, took) * _FORGET)
         return Response(outputs, started - arrival.at_s, took)

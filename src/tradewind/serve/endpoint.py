@@ -1,8 +1,7 @@
 """Inference for one model: body in, body out."""
 
 import time
-from collections.abc import Callable
-from typing import TypeVar
+from functools import partial
 
 from tradewind.errors import RequestError
 from tradewind.serve.admission import Admission
@@ -11,9 +10,7 @@ from tradewind.serve.metrics import ModelMetrics
 from tradewind.serve.rsgi import Headers, RequestHeaders
 from tradewind.serve.served import ServedModel
 from tradewind.serve.threads import Threads
-from tradewind.serve.wire import Encoded, Wire
-
-T = TypeVar("T")
+from tradewind.serve.wire import Wire
 
 _JSON: Headers = [("content-type", "application/json")]
 _LONG_BYTES = 1 << 17  # of JSON; takes about a millisecond to decode or to encode
@@ -52,14 +49,16 @@ class Endpoint:
         json_bytes = _json_bytes(headers.get("inference-header-content-length"))
         wire = self._wire
         text_bytes = len(body) if json_bytes is None else json_bytes
-        request = await self._translate(
-            text_bytes > _LONG_BYTES, lambda: wire.decode(body, json_bytes, arrival)
-        )
+        if text_bytes > _LONG_BYTES:
+            decode = partial(wire.decode, body, json_bytes, arrival)
+            request = await self._translators.run(decode)
+        else:
+            request = wire.decode(body, json_bytes, arrival)
         response = await self._answer(request)
-        elements = sum(array.size for array in response.outputs.values())
-        encoded: Encoded = await self._translate(
-            elements > _LONG_ELEMENTS, lambda: wire.encode(request, response)
-        )
+        if any(array.size > _LONG_ELEMENTS for array in response.outputs.values()):
+            encoded = await self._translators.run(partial(wire.encode, request, response))
+        else:
+            encoded = wire.encode(request, response)
         self.metrics.count_answer(
             response.queue_s, response.compute_s, time.perf_counter() - arrival.at_s
         )
@@ -69,9 +68,6 @@ class Endpoint:
             ("content-type", "application/octet-stream"),
             ("inference-header-content-length", str(encoded.json_bytes)),
         ], encoded.body
-
-    async def _translate(self, is_long: bool, job: Callable[[], T]) -> T:
-        return await self._translators.run(job) if is_long else job()
 
 
 def _json_bytes(header: str | None) -> int | None:

@@ -8,7 +8,7 @@ for half a second, in whichever thread it runs.
 import json
 import math
 import re
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import numpy as np
@@ -18,18 +18,32 @@ from tradewind.tensors import Array, Datatype
 
 _PIECE = 1 << 17  # decodes in about a millisecond
 
-_FLOATS = msgspec.json.Decoder(list[float])
-_INTEGERS = msgspec.json.Decoder(list[int])
-_TRUTHS = msgspec.json.Decoder(list[bool])
-_STRINGS = msgspec.json.Decoder(list[str])
+_FP32_END = (2.0 - 2.0**-24) * 2.0**127  # the first number that rounds to infinity
 
-_DECODERS: dict[Datatype, msgspec.json.Decoder[Any]] = {
-    Datatype.FP32: _FLOATS,
-    Datatype.FP64: _FLOATS,
-    Datatype.BOOL: _TRUTHS,
-    Datatype.BYTES: _STRINGS,
-    **{datatype: _INTEGERS for datatype in Datatype if datatype.value.startswith(("INT", "UINT"))},
+
+def _decoder(kind: object) -> msgspec.json.Decoder[list[Any]]:
+    return msgspec.json.Decoder(list[kind])  # type: ignore[valid-type]
+
+
+def _integers(datatype: Datatype) -> msgspec.json.Decoder[list[Any]]:
+    limits = np.iinfo(datatype.numpy)
+    if limits.bits == 64:  # msgspec has no such limits; numpy looks at them
+        return _decoder(int)
+    return _decoder(Annotated[int, msgspec.Meta(ge=int(limits.min), le=int(limits.max))])
+
+
+_DECODERS: dict[Datatype, msgspec.json.Decoder[list[Any]]] = {
+    Datatype.FP32: _decoder(Annotated[float, msgspec.Meta(gt=-_FP32_END, lt=_FP32_END)]),
+    Datatype.FP64: _decoder(float),
+    Datatype.BOOL: _decoder(bool),
+    Datatype.BYTES: _decoder(str),
+    **{
+        datatype: _integers(datatype)
+        for datatype in Datatype
+        if datatype.value.startswith(("INT", "UINT"))
+    },
 }
+"""What JSON can hold; a number out of range is found while decoding, which costs nothing."""
 
 _NESTED = re.compile(rb"\s*\[\s*\[")
 _STRUCTURE = b"[],"
@@ -68,12 +82,10 @@ def read(where: str, raw: bytes, datatype: Datatype, shape: tuple[int, ...]) -> 
     flat = _flatten(where, raw, datatype, shape) if _NESTED.match(raw) else raw
     expected = math.prod(shape)
     try:
-        # an FP32 that becomes infinite is refused, not passed on
-        with np.errstate(over="raise"):
-            found = _read_flat(where, flat, datatype, expected)
+        found = _read_flat(where, flat, datatype, expected)
     except (msgspec.DecodeError, RecursionError):
         found = _read_special(where, flat, datatype)
-    except (OverflowError, FloatingPointError) as error:
+    except OverflowError as error:
         raise RequestError(
             where, f"numbers in the range of {datatype.value}", "one outside of it"
         ) from error
@@ -185,7 +197,9 @@ def _wrong_element(
     index = path.strip("`").removeprefix("$[").removesuffix("]")
     place = f"{where}[{offset + int(index)}]" if index.isdigit() else where
     hint = "NaN is written bare: NaN." if got == "`null`" else ""
-    return RequestError(place, f"{datatype.value} ({expected})", got or text, hint)
+    if not got:  # "Expected `int` <= 127"
+        return RequestError(place, f"{datatype.value}, {expected}", "a number out of range", hint)
+    return RequestError(place, f"{datatype.value} ({expected})", got, hint)
 
 
 def _read_special(where: str, flat: bytes, datatype: Datatype) -> Array:

@@ -12,25 +12,26 @@ from msgspec import Struct
 from tradewind.tensors import Array
 
 
-class Wanted(Struct, frozen=True):
+class Wanted(Struct, frozen=True, gc=False):
     """One output that the client asked for."""
 
     name: str
     is_binary: bool
 
 
-class Arrival(Struct, frozen=True):
+class Arrival(Struct, frozen=True, gc=False):
     """When a request came in, with a way to learn that nobody waits for it any more."""
 
     at_s: float  # of time.perf_counter
     gone: Callable[[], Awaitable[None]]  # returns when the client has hung up
 
 
-class Request(Struct, frozen=True):
+class Request(Struct, frozen=True, gc=False):
     """One checked inference request.
 
     A struct of msgspec rather than a frozen dataclass: it is made for every request, and a
-    dataclass of as many fields takes ten times as long.
+    dataclass of as many fields takes ten times as long. None of these can be part of a cycle,
+    so the garbage collector need not look at them.
     """
 
     id: str
@@ -42,7 +43,7 @@ class Request(Struct, frozen=True):
     arrival: Arrival
 
 
-class Response(Struct, frozen=True):
+class Response(Struct, frozen=True, gc=False):
     """What the model said, with where the time went."""
 
     outputs: dict[str, Array]

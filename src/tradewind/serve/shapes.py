@@ -16,6 +16,7 @@ class InputRules:
 
     def __init__(self, signature: Signature, max_batch: int) -> None:
         self._specs = {spec.name: spec for spec in signature.inputs}
+        self._open_shapes = {spec.name: spec.open_shape for spec in signature.inputs}
         self._names = names(signature.inputs)
         self._max_batch = max_batch
         self._shared = _shared_sizes(signature)
@@ -49,7 +50,7 @@ class InputRules:
                 f"the model takes {describe(spec.datatype, spec.shape)}.",
             )
         sizes = tuple(shape)
-        if not spec.fits(sizes) or min(sizes, default=0) < 0:
+        if not _fits(sizes, self._open_shapes[name]):
             raise _wrong_shape(spec, shape)
         if spec.has_free_batch and sizes[0] > self._max_batch:
             raise RequestError(
@@ -101,6 +102,16 @@ class InputRules:
             )
         free = size_bytes // known if known else 0
         return spec.name, spec.datatype, tuple(free if size == -1 else size for size in sizes)
+
+
+def _fits(sizes: tuple[int, ...], known: tuple[int, ...]) -> bool:
+    """Say whether sizes are those of a shape that has -1 where any size of 0 or more may stand."""
+    if len(sizes) != len(known):
+        return False
+    for size, want in zip(sizes, known, strict=True):  # a generator is slower
+        if size != want and (want >= 0 or size < 0):
+            return False
+    return -1 not in sizes
 
 
 def _shared_sizes(signature: Signature) -> list[list[tuple[str, int]]]:

@@ -17,7 +17,7 @@ from tradewind.tensors import Array, Datatype, Signature, names
 Parameters = dict[str, Any]
 
 
-class _Input(Struct):
+class _Input(Struct, gc=False):
     name: str
     shape: list[int]
     datatype: str
@@ -25,27 +25,27 @@ class _Input(Struct):
     parameters: Parameters = {}
 
 
-class _Output(Struct):
+class _Output(Struct, gc=False):
     name: str
     parameters: Parameters = {}
 
 
-class _Body(Struct):
+class _Body(Struct, gc=False):
     inputs: list[_Input]
     id: str = ""
     parameters: Parameters = {}
     outputs: list[_Output] | None = None
 
 
-class _OutputReply(Struct, omit_defaults=True):
+class _OutputReply(Struct, omit_defaults=True, gc=False):
     name: str
-    datatype: str
-    shape: list[int]
+    datatype: Datatype
+    shape: tuple[int, ...]
     parameters: Parameters | None = None
     data: list[Any] | None = None
 
 
-class _Reply(Struct, omit_defaults=True):
+class _Reply(Struct, omit_defaults=True, gc=False):
     model_name: str
     model_version: str
     id: str = ""
@@ -56,7 +56,7 @@ _DECODER = msgspec.json.Decoder(_Body)
 _ENCODER = msgspec.json.Encoder()
 
 
-class Encoded(Struct, frozen=True):
+class Encoded(Struct, frozen=True, gc=False):
     """The body of a response."""
 
     body: bytes
@@ -114,9 +114,7 @@ class Wire:
         tensors: list[bytes] = []
         for wanted in request.outputs:
             array = response.outputs[wanted.name]
-            output = _OutputReply(
-                wanted.name, self._datatypes[wanted.name].value, list(array.shape)
-            )
+            output = _OutputReply(wanted.name, self._datatypes[wanted.name], array.shape)
             if wanted.is_binary:
                 tensors.append(binary_tensors.write(array))
                 output.parameters = {"binary_data_size": len(tensors[-1])}
