@@ -3,5 +3,6 @@
 from tradewind.importers.importer import Importer
 from tradewind.importers.loading import IMPORTERS, load_model
 from tradewind.importers.onnx import OnnxImporter
+from tradewind.importers.sklearn import SklearnImporter
 
-__all__ = ["IMPORTERS", "Importer", "OnnxImporter", "load_model"]
+__all__ = ["IMPORTERS", "Importer", "OnnxImporter", "SklearnImporter", "load_model"]

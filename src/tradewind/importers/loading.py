@@ -1,23 +1,27 @@
 """The way from a file name or an object to a model."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from tradewind.errors import ModelError
 from tradewind.importers.importer import Importer
 from tradewind.importers.lookalikes import lookalike
 from tradewind.importers.onnx import OnnxImporter
+from tradewind.importers.sklearn import SklearnImporter
 from tradewind.model import Model
+from tradewind.tensors import Datatype
 
-IMPORTERS: tuple[Importer, ...] = (OnnxImporter(),)
+IMPORTERS: tuple[Importer, ...] = (SklearnImporter(), OnnxImporter())
 """Every importer that is installed, asked in this order."""
 
 
-def load_model(source: object) -> Model:
+def load_model(source: object, *, columns: Mapping[str, Datatype] | None = None) -> Model:
     """Import a trained model; the content decides its format.
 
     Args:
         source: a file name, or a model in memory (`onnx.ModelProto`, fitted scikit-learn
             estimator).
+        columns: the columns of a scikit-learn estimator, as `SklearnImporter` takes them.
 
     Raises:
         ModelError: there is no such file, or it cannot be imported.
@@ -25,10 +29,14 @@ def load_model(source: object) -> Model:
     known = Path(source) if isinstance(source, str) else source
     if isinstance(known, Path):
         _check_file(known)
-    for importer in IMPORTERS:
+    importers = IMPORTERS if columns is None else (SklearnImporter(columns),)
+    for importer in importers:
         if importer.matches(known):
             return importer.load(known)
     name = known.name if isinstance(known, Path) else type(known).__name__
+    if columns is not None:
+        hint = "leave the columns out."
+        raise ModelError(name, "a scikit-learn estimator for columns", "another format", hint)
     hint = "export the model to ONNX."
     raise ModelError(name, "a model in a format that Tradewind reads", "another format", hint)
 

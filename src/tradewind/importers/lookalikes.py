@@ -98,8 +98,10 @@ def archive_members(path: Path) -> list[str]:
         return []
 
 
-def _archive(path: Path) -> Kind:
+def _archive(path: Path) -> Kind | None:
     members = archive_members(path)
+    if "schema.json" in members:  # skops
+        return None
     for ending, kind in _MEMBERS:
         if any(member.endswith(ending) for member in members):
             return kind

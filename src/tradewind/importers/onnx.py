@@ -1,5 +1,6 @@
 """ONNX files, checked before anything else reads them."""
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,7 +49,8 @@ class OnnxImporter(Importer):
             return freeze(proto, Origin("onnx", where))
         assert isinstance(source, Path)
         proto = _read(source)
-        take_in_weights(proto, source.parent, source.name)
+        with _as_model_errors(source.name):
+            take_in_weights(proto, source.parent, source.name)
         return freeze(proto, Origin("onnx", source.name))
 
 
@@ -65,23 +67,30 @@ def freeze(proto: onnx.ModelProto, origin: Origin) -> Model:
     where = origin.source
     if not proto.HasField("graph") or not proto.graph.node:
         raise ModelError(where, "an ONNX graph", "a file without one", "export the model again.")
-    _check_opsets(proto, where)
-    _check_operators(proto, where)
-    _name_batch(proto.graph)
-    try:
-        onnx.checker.check_model(proto, full_check=False)
+    with _as_model_errors(where):
+        _check_opsets(proto, where)
+        _check_operators(proto, where)
+        _name_batch(proto.graph)
         if any(_is_vague(output) for output in proto.graph.output):
             _infer_outputs(proto)
+        onnx.checker.check_model(proto, full_check=False)
         model = Model.from_proto(proto, origin)
         signature = model.signature
-    except ModelError:
-        raise
-    except Exception as error:  # the native checks raise many classes, also std::bad_alloc
-        raise ModelError(where, "a valid ONNX model", _reason(error)) from error
     if not signature.inputs or not signature.outputs:
         got = "no inputs" if not signature.inputs else "no outputs"
         raise ModelError(where, "a model with inputs and outputs", got)
     return model
+
+
+@contextlib.contextmanager
+def _as_model_errors(where: str) -> Iterator[None]:
+    """Report what damaged models drive the libraries to, native code among them, as one class."""
+    try:
+        yield
+    except ModelError:
+        raise
+    except Exception as error:
+        raise ModelError(where, "a valid ONNX model", _reason(error)) from error
 
 
 def _read(path: Path) -> onnx.ModelProto:

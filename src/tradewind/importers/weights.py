@@ -40,7 +40,7 @@ def take_in_weights(proto: onnx.ModelProto, folder: Path, where: str) -> None:
         with path.open("rb") as file:
             file.seek(start)
             tensor.raw_data = file.read(size_bytes)
-        tensor.data_location = onnx.TensorProto.DEFAULT
+        tensor.ClearField("data_location")
         del tensor.external_data[:]
 
 

@@ -1,0 +1,162 @@
+"""scikit-learn estimators, from memory or from `.skops` files."""
+
+import importlib
+import json
+import sys
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, final
+
+import numpy as np
+import onnx
+
+from tradewind.errors import ModelError
+from tradewind.importers.columns import MATRIX, Layout, layout_of, parts
+from tradewind.importers.importer import Importer
+from tradewind.importers.lookalikes import archive_members
+from tradewind.importers.onnx import freeze
+from tradewind.importers.parity import check_parity
+from tradewind.model import MAX_BYTES, Model, Origin
+from tradewind.tensors import Datatype
+
+CLASSES = "tradewind.classes"
+"""The key of the graph's metadata under which the classes are kept, as a JSON list."""
+
+
+@final
+@dataclass(frozen=True)
+class SklearnImporter(Importer):
+    """Fitted scikit-learn estimators and pipelines.
+
+    Args:
+        columns: the columns in order with their types, each an input of its own; derived from
+            the estimator when None.
+    """
+
+    name: ClassVar[str] = "scikit-learn"
+
+    columns: Mapping[str, Datatype] | None = None
+
+    def matches(self, source: object) -> bool:
+        if isinstance(source, Path):
+            return source.is_file() and "schema.json" in archive_members(source)
+        # whoever holds an estimator has imported this module
+        base = sys.modules.get("sklearn.base")
+        return base is not None and isinstance(source, base.BaseEstimator)
+
+    def load(self, source: object) -> Model:
+        estimator = _read_skops(source) if isinstance(source, Path) else source
+        where = source.name if isinstance(source, Path) else type(source).__name__
+        _check_estimator(estimator, where)
+        layout = layout_of(estimator, self.columns, where)
+        proto = _convert(estimator, layout, where)
+        _note_classes(proto, estimator)
+        model = freeze(proto, Origin(self.name, where))
+        check_parity(model, estimator, layout)
+        return model
+
+
+def _extra(module: str, where: str) -> Any:
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        hint = 'pip install "tradewind[sklearn]"'
+        package = module.partition(".")[0]
+        raise ModelError(where, f"{package} to import it with", "none installed", hint) from error
+
+
+def _read_skops(path: Path) -> Any:
+    """Load an estimator all of whose types are known to be harmless."""
+    skops = _extra("skops.io", path.name)
+    if path.stat().st_size > MAX_BYTES:
+        raise ModelError(path.name, f"at most {MAX_BYTES} bytes", f"{path.stat().st_size}")
+    try:
+        strange = skops.get_untrusted_types(file=path)
+        if not strange:
+            return skops.load(path, trusted=[])
+    except Exception as error:  # damaged archives raise whatever their parts do
+        got = f"a damaged one ({type(error).__name__}: {error})"
+        raise ModelError(path.name, "a whole `.skops` file", got[:300]) from error
+    raise ModelError(
+        path.name,
+        "types that skops knows to be harmless",
+        ", ".join(strange),
+        "where it was trained, write `load_model(estimator).save(Path('model.onnx'))`.",
+    )
+
+
+def _check_estimator(estimator: Any, where: str) -> None:
+    validation = _extra("sklearn.utils.validation", where)
+    if not hasattr(estimator, "predict"):
+        hint = "put a model at the end of the pipeline."
+        raise ModelError(where, "an estimator that predicts", type(estimator).__name__, hint)
+    try:
+        validation.check_is_fitted(estimator)
+    except Exception as error:  # NotFittedError, or what foreign estimators raise instead
+        hint = "call `fit` first."
+        raise ModelError(where, "a fitted estimator", "one that is not", hint) from error
+
+
+def _convert(estimator: Any, layout: Layout, where: str) -> onnx.ModelProto:
+    converter = _extra("skl2onnx", where)
+    types = _extra("skl2onnx.common.data_types", where)
+    by_datatype = {
+        Datatype.BYTES: types.StringTensorType,
+        Datatype.FP32: types.FloatTensorType,
+        Datatype.FP64: types.DoubleTensorType,
+        Datatype.INT64: types.Int64TensorType,
+        Datatype.BOOL: types.BooleanTensorType,
+    }
+    if layout.is_matrix:
+        inputs = [(MATRIX, types.FloatTensorType([None, len(layout.columns)]))]
+    else:
+        for column in layout.columns:
+            if column.datatype not in by_datatype:
+                expected = f"one of {', '.join(by_datatype)}"
+                raise ModelError(f"{where}: {column.name}", expected, column.datatype)
+        inputs = [(c.name, by_datatype[c.datatype]([None, 1])) for c in layout.columns]
+    options: dict[int, dict[str, object]] = {
+        # the default names a locale that minimal machines lack
+        id(part): {"locale": "C.UTF-8"}
+        for part in parts(estimator)
+        if hasattr(part, "vocabulary_")
+    }
+    if hasattr(estimator, "classes_"):
+        options[id(estimator)] = {"zipmap": False}
+    try:
+        with warnings.catch_warnings():
+            # the converter reads attributes that scikit-learn is about to drop
+            warnings.simplefilter("ignore")
+            proto = converter.to_onnx(estimator, initial_types=inputs, options=options)
+    except Exception as error:  # converters raise classes of their own for each operator
+        reason = str(error).strip().splitlines()
+        raise ModelError(
+            where,
+            "an estimator that skl2onnx can convert",
+            f"{type(error).__name__}: {reason[0][:300] if reason else ''}",
+            "replace the step that it names by one that it knows.",
+        ) from error
+    assert isinstance(proto, onnx.ModelProto)
+    return _tidied(proto)
+
+
+def _tidied(proto: onnx.ModelProto) -> onnx.ModelProto:
+    """Name each opset once, which skl2onnx forgets, and the dimension that counts examples."""
+    opsets = {opset.domain: opset.version for opset in proto.opset_import}
+    del proto.opset_import[:]
+    for domain, version in opsets.items():
+        proto.opset_import.add(domain=domain, version=version)
+    for value in [*proto.graph.input, *proto.graph.output]:
+        shape = value.type.tensor_type.shape.dim
+        if shape and not shape[0].dim_param and not shape[0].HasField("dim_value"):
+            shape[0].dim_param = "N"
+    return proto
+
+
+def _note_classes(proto: onnx.ModelProto, estimator: Any) -> None:
+    classes = getattr(estimator, "classes_", None)
+    if isinstance(classes, np.ndarray):
+        text = json.dumps([str(c) if isinstance(c, bytes) else c for c in classes.tolist()])
+        proto.metadata_props.add(key=CLASSES, value=text)
