@@ -1,6 +1,6 @@
 """The artefact on disk: variants, measurements, certificates, report and hashes."""
 
-from tradewind.bundle.loading import Bundle, is_bundle, open_bundle
+from tradewind.bundle.loading import Bundle, is_bundle, open_bundle, prepared
 from tradewind.bundle.manifest import (
     BASELINE,
     SCHEMA,
@@ -33,6 +33,7 @@ __all__ = [
     "damages",
     "is_bundle",
     "open_bundle",
+    "prepared",
     "read_manifest",
     "seal",
     "settings_of",

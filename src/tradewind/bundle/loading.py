@@ -6,6 +6,7 @@ from pathlib import Path
 from tradewind.bundle.manifest import Manifest, VariantRecord, read_manifest
 from tradewind.bundle.seal import NAME, damages
 from tradewind.bundle.writing import MANIFEST
+from tradewind.data import Preprocessing, image_input
 from tradewind.errors import BundleError
 from tradewind.measure import this_machine
 from tradewind.model import Model, Origin
@@ -41,8 +42,7 @@ class Bundle:
         """
         found = record or self.manifest.chosen
         runner = found.to_engine().compile(self.model(found))
-        prepare = self.manifest.preprocessing
-        return runner if prepare is None else Preprocessed(runner, prepare)
+        return prepared(runner, self.manifest.preprocessing)
 
     def variant(self, name: str) -> VariantRecord:
         """Return the record of the variant called `name`.
@@ -59,6 +59,13 @@ class Bundle:
     def doubts(self) -> list[str]:
         """Say in words why the certificate may not hold on this machine; empty when it does."""
         return self.manifest.hardware.differences(this_machine())
+
+
+def prepared(runner: Runner, preprocessing: Preprocessing | None) -> Runner:
+    """Return a runner that takes raw examples where a preprocessing belongs to the model."""
+    if preprocessing is None:
+        return runner
+    return Preprocessed(runner, preprocessing, image_input(runner.signature.inputs).name)
 
 
 def is_bundle(path: Path) -> bool:

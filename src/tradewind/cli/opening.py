@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tradewind.bundle import Bundle, is_bundle, open_bundle
-from tradewind.data import Preprocessing
+from tradewind.bundle import Bundle, is_bundle, open_bundle, prepared
+from tradewind.data import Dataset, Preprocessing, image_input, open_dataset
 from tradewind.engines import Engine, OnnxRuntime
 from tradewind.importers import load_model
 from tradewind.model import Model
-from tradewind.runners import Preprocessed, Runner
+from tradewind.runners import Runner
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,7 @@ class Opened:
         Raises:
             EngineError: the engine cannot run the model.
         """
-        runner = self.engine.compile(self.model)
-        return runner if self.preprocessing is None else Preprocessed(runner, self.preprocessing)
+        return prepared(self.engine.compile(self.model), self.preprocessing)
 
     @property
     def about(self) -> Mapping[str, str | float | bool]:
@@ -74,3 +73,30 @@ def open_any(path: Path, variant: str | None = None) -> Opened:
         manifest.preprocessing,
         bundle,
     )
+
+
+def open_examples(
+    model: Model,
+    data: str,
+    label: str,
+    preprocess: str | None,
+    known: Preprocessing | None = None,
+) -> Dataset:
+    """Open `--data` for a model.
+
+    Args:
+        model: what the examples are for.
+        data: as given on the command line.
+        label: the array or column of labels.
+        preprocess: as given on the command line; None for what is known or can be derived.
+        known: the preprocessing of the bundle that the model comes from.
+
+    Raises:
+        DataError: the examples do not fit.
+        SettingError: the preprocessing is wrong.
+    """
+    steps = known
+    if preprocess is not None:
+        base = Preprocessing.for_spec(image_input(model.signature.inputs))
+        steps = Preprocessing.parse(preprocess, base)
+    return open_dataset(data, model.signature, label=label, preprocessing=steps)

@@ -8,12 +8,12 @@ import click
 
 from tradewind.budget import Budget, Objective
 from tradewind.bundle import REPORT, Manifest, check_target, write_bundle
+from tradewind.cli.opening import open_examples
 from tradewind.cli.output import as_json, print_json, shown, told
 from tradewind.cli.watching import Watching
-from tradewind.data import Dataset, Preprocessing, image_input, open_dataset
+from tradewind.data import Dataset
 from tradewind.errors import SettingError
 from tradewind.importers import load_model
-from tradewind.model import Model
 from tradewind.report import page, summary
 from tradewind.search import Effort, SearchSettings, optimize, pack, parse_time
 
@@ -140,15 +140,6 @@ def command(
 def document(manifest: Manifest, target: Path) -> dict[str, object]:
     """Return what `--json` prints: the manifest, with where it was written."""
     return {"bundle": str(target), "report": str(target / REPORT), **manifest.to_builtins()}
-
-
-def open_examples(model: Model, data: str, label: str, preprocess: str | None) -> Dataset:
-    """Open `--data` for a model, with the preprocessing that `--preprocess` describes."""
-    steps = None
-    if preprocess is not None:
-        base = Preprocessing.for_spec(image_input(model.signature.inputs))
-        steps = Preprocessing.parse(preprocess, base)
-    return open_dataset(data, model.signature, label=label, preprocessing=steps)
 
 
 def default_metric(dataset: Dataset) -> str:

@@ -29,6 +29,7 @@ def print_json(document: Any) -> None:
     """Print one document that programs can read."""
     text = msgspec.json.format(msgspec.json.encode(document), indent=2)
     sys.stdout.write(text.decode() + "\n")
+    sys.stdout.flush()
 
 
 def print_error(text: str, *, as_json: bool, error: TradewindError | None = None) -> None:

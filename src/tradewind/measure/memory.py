@@ -61,8 +61,21 @@ def _main(folder: Path) -> None:
     with engine.compile(model) as runner:
         for _ in range(3):
             runner(inputs)
-    unit = 1 if sys.platform == "darwin" else 1024  # Linux counts in KiB
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
+    print(_peak_bytes())
+
+
+def _peak_bytes() -> int:
+    """Return the high-water mark of this process alone.
+
+    `getrusage` will not do on Linux: a child begins with the mark of the parent it was forked
+    from, even after exec.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        for line in status.read_text(encoding="utf-8").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # macOS counts in bytes
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Certificates for the variants worth one, tested in an order fixed beforehand."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -11,9 +11,9 @@ from tradewind.evidence import (
     certify_agreement,
     certify_with_labels,
     drop_p_value,
-    examples_needed,
     fixed_sequence,
 )
+from tradewind.search.costs import cost_of, no_gain
 from tradewind.search.job import Job
 from tradewind.search.progress import Progress
 from tradewind.search.trials import Trial
@@ -21,18 +21,6 @@ from tradewind.tensors import Array
 
 WORTHWHILE = 0.98
 """A variant that needs more than this share of the baseline's cost is no gain worth a test."""
-
-
-def cost_of(job: Job) -> Callable[[Trial], float]:
-    """Return the quick estimate of what the objective wants small."""
-    objective = job.budget.objective
-    if objective == "latency":
-        return lambda trial: trial.latency_s
-    if objective == "throughput":
-        return lambda trial: trial.example_s
-    if objective == "energy":
-        return lambda trial: trial.cpu_s
-    return lambda trial: float(trial.peak_memory_bytes or np.inf)
 
 
 def order(job: Job, baseline: Trial, trials: list[Trial]) -> list[Trial]:
@@ -45,7 +33,8 @@ def order(job: Job, baseline: Trial, trials: list[Trial]) -> list[Trial]:
     cost = cost_of(job)
     worth = []
     for trial in trials:
-        assert trial.select is not None
+        if trial.select is None or trial.refusals:  # its screening said why
+            continue
         why = _why_not(job, cost(trial) / cost(baseline), trial.select)
         if why:
             trial.refusals.append(why)
@@ -64,10 +53,7 @@ def order(job: Job, baseline: Trial, trials: list[Trial]) -> list[Trial]:
 
 def _why_not(job: Job, price: float, counts: PairedCounts) -> str:
     if price > WORTHWHILE:
-        unit = "memory" if job.budget.objective == "memory" else "time"
-        if job.budget.objective == "energy":
-            unit = "CPU time"
-        return f"no gain here: {price:.2f} times the {unit} of the original"
+        return no_gain(job, price)
     if counts.drop > job.budget.max_drop:
         return f"loses {counts.drop:.1%} of right answers on {counts.n} examples"
     return ""
@@ -162,13 +148,6 @@ def why_uncertified(trial: Trial) -> str:
     if found.examples_needed is not None and found.examples_needed > found.n:
         text += f"; about {found.examples_needed} examples would be needed"
     return text
-
-
-def needed(counts: PairedCounts, job: Job) -> int | None:
-    """Return how many examples a certificate would need if the select split tells the truth."""
-    return examples_needed(
-        counts.disagreement, counts.drop, job.budget.max_drop, job.budget.confidence
-    )
 
 
 def _shuffled(job: Job) -> Array:

@@ -11,8 +11,9 @@ from tradewind.evidence import minimum_examples
 from tradewind.measure import parse_metric, this_machine
 from tradewind.model import Model
 from tradewind.search.candidates import Graph, quantizers
-from tradewind.search.certifying import Certifier, cost_of, order
+from tradewind.search.certifying import Certifier, order
 from tradewind.search.choosing import choose
+from tradewind.search.costs import cost_of
 from tradewind.search.finals import finalists, race, weigh
 from tradewind.search.job import Job, check_truth
 from tradewind.search.making import Maker

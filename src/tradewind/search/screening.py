@@ -11,6 +11,7 @@ from tradewind.measure import Task, calling, peak_memory_bytes
 from tradewind.passes import check
 from tradewind.runners import Runner
 from tradewind.search.candidates import Graph, engine_options
+from tradewind.search.costs import cost_of, no_gain
 from tradewind.search.job import Job
 from tradewind.search.probing import (
     BATCH_SIZES,
@@ -26,6 +27,10 @@ from tradewind.tensors import Array
 
 HOPELESS = 200
 """After this many examples of the select split a variant that lost far too many is dropped."""
+
+
+TOO_DEAR = 1.15
+"""A variant that costs so many times the baseline's in a quick look will not end up below it."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +97,8 @@ class Screen:
     def look(self, graph: Graph, engines: list[Engine]) -> Trial:
         """Find the fastest of some engines on a graph, then how many answers it loses.
 
+        What is clearly slower than the baseline is not asked for its answers any more.
+
         Args:
             graph: what would run.
             engines: settings of one engine with one arithmetic.
@@ -101,27 +108,36 @@ class Screen:
             PassError: what it answers is not finite, or far off for an exact graph.
         """
         job = self._job
-        throughput = job.budget.objective == "throughput"
-        probing = self._inputs.by_size[max(self._inputs.by_size)] if throughput else None
-        engine = quickest(graph.model, engines, probing or self._inputs.single, job.settings.seed)
-        sample = job.sample()
-        check(job.model, graph.model, sample, engine, is_lossless=False)
-        runner = engine.compile(graph.model)
-        with runner:
-            load, example_s, cpu_s = best_load(
-                runner, self._inputs, job.hardware.cores, job.settings.seed
-            )
-        trial = Trial(graph, settled(engine, load, job.fixed_batch), load, 0.0, example_s, cpu_s)
-        if trial.is_original:
-            check(job.model, graph.model, sample, engine, is_lossless=True)
-        with trial.engine.compile(graph.model) as runner:
-            trial.latency_s = self._latency_s(runner)
-            trial.select = self._lost(runner, load)
+        trial = self._measured(graph, engines)
         if job.budget.objective == "memory":
             trial.peak_memory_bytes = peak_memory_bytes(
                 graph.model, trial.engine, self._inputs.single
             )
+        price = cost_of(job)(trial) / cost_of(job)(self.baseline.trial)
+        if price > TOO_DEAR:
+            trial.refusals.append(no_gain(job, price))
+            return trial
+        check(job.model, graph.model, job.sample(), trial.engine, is_lossless=trial.is_original)
+        with trial.engine.compile(graph.model) as runner:
+            trial.select = self._lost(runner, trial.load)
+        least = min(HOPELESS, len(self.baseline.answers))
+        if trial.select.n < least:
+            trial.refusals.append(f"time ran out after {trial.select.n} of {least} examples")
         return trial
+
+    def _measured(self, graph: Graph, engines: list[Engine]) -> Trial:
+        """Return the quickest settings, with quick timings."""
+        job = self._job
+        wants_throughput = job.budget.objective in ("throughput", "energy")
+        size = max(self._inputs.by_size) if wants_throughput else min(self._inputs.by_size)
+        engine = quickest(graph.model, engines, self._inputs.by_size[size], job.settings.seed)
+        with engine.compile(graph.model) as runner:
+            latency_s = self._latency_s(runner)
+            load, example_s, cpu_s = best_load(
+                runner, self._inputs, job.hardware.cores, job.settings.seed
+            )
+        engine = settled(engine, load, job.fixed_batch)
+        return Trial(graph, engine, load, latency_s, example_s, cpu_s)
 
     def _latency_s(self, runner: Runner) -> float:
         """Return the latency in units of the baseline's, which was timed in the same moments."""

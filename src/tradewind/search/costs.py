@@ -1,0 +1,31 @@
+"""What the objective wants small, as a quick estimate."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from tradewind.search.job import Job
+from tradewind.search.trials import Trial
+
+
+def cost_of(job: Job) -> Callable[[Trial], float]:
+    """Return the function that says what a variant costs, by quick timings."""
+    objective = job.budget.objective
+    if objective == "latency":
+        return lambda trial: trial.latency_s
+    if objective == "throughput":
+        return lambda trial: trial.example_s
+    if objective == "energy":
+        return lambda trial: trial.cpu_s
+    return lambda trial: float(trial.peak_memory_bytes or np.inf)
+
+
+def no_gain(job: Job, price: float) -> str:
+    """Say that a variant costs as much as the original or more.
+
+    Args:
+        job: knows the objective.
+        price: cost of the variant / cost of the baseline.
+    """
+    unit = {"memory": "memory", "energy": "CPU time"}.get(job.budget.objective, "time")
+    return f"no gain here: {price:.2f} times the {unit} of the original"
