@@ -4,6 +4,7 @@ import importlib
 import json
 import sys
 import warnings
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 import onnx
 
 from tradewind.errors import ModelError
+from tradewind.importers.boosting import boosting_converters
 from tradewind.importers.columns import MATRIX, Layout, layout_of, parts
 from tradewind.importers.importer import Importer
 from tradewind.importers.lookalikes import archive_members
@@ -70,12 +72,16 @@ def _extra(module: str, where: str) -> Any:
 def _read_skops(path: Path) -> Any:
     """Load an estimator all of whose types are known to be harmless."""
     skops = _extra("skops.io", path.name)
-    if path.stat().st_size > MAX_BYTES:
-        raise ModelError(path.name, f"at most {MAX_BYTES} bytes", f"{path.stat().st_size}")
     try:
+        with zipfile.ZipFile(path) as archive:
+            size_bytes = sum(info.file_size for info in archive.infolist())
+        if size_bytes > MAX_BYTES:
+            raise ModelError(path.name, f"at most {MAX_BYTES} bytes", f"{size_bytes} bytes")
         strange = skops.get_untrusted_types(file=path)
         if not strange:
             return skops.load(path, trusted=[])
+    except ModelError:
+        raise
     except Exception as error:  # damaged archives raise whatever their parts do
         got = f"a damaged one ({type(error).__name__}: {error})"
         raise ModelError(path.name, "a whole `.skops` file", got[:300]) from error
@@ -101,7 +107,42 @@ def _check_estimator(estimator: Any, where: str) -> None:
 
 def _convert(estimator: Any, layout: Layout, where: str) -> onnx.ModelProto:
     converter = _extra("skl2onnx", where)
+    registered = _extra("skl2onnx.common._registration", where)
+    inputs = _input_types(layout, where)
+    # the default locale is one that minimal machines lack
+    texts = [part for part in parts(estimator) if hasattr(part, "vocabulary_")]
+    options: dict[int, dict[str, object]] = {id(part): {"locale": "C.UTF-8"} for part in texts}
+    if hasattr(estimator, "classes_"):
+        options[id(estimator)] = {"zipmap": False}
+    try:
+        with warnings.catch_warnings():
+            # the converter reads attributes that scikit-learn is about to drop
+            warnings.simplefilter("ignore")
+            proto = converter.convert_sklearn(
+                estimator,
+                initial_types=inputs,
+                options=options,
+                custom_conversion_functions=boosting_converters(
+                    parts(estimator), registered.get_converter
+                ),
+            )
+    except Exception as error:  # converters raise classes of their own for each operator
+        reason = (str(error).strip().splitlines() or [""])[0][:300]
+        raise ModelError(
+            where,
+            "an estimator that skl2onnx can convert",
+            f"{type(error).__name__}: {reason}",
+            "replace the step that it names by one that it knows.",
+        ) from error
+    assert isinstance(proto, onnx.ModelProto)
+    return _tidied(proto)
+
+
+def _input_types(layout: Layout, where: str) -> list[tuple[str, Any]]:
+    """Return the inputs as skl2onnx declares them."""
     types = _extra("skl2onnx.common.data_types", where)
+    if layout.is_matrix:
+        return [(MATRIX, types.FloatTensorType([None, len(layout.columns)]))]
     by_datatype = {
         Datatype.BYTES: types.StringTensorType,
         Datatype.FP32: types.FloatTensorType,
@@ -109,37 +150,11 @@ def _convert(estimator: Any, layout: Layout, where: str) -> onnx.ModelProto:
         Datatype.INT64: types.Int64TensorType,
         Datatype.BOOL: types.BooleanTensorType,
     }
-    if layout.is_matrix:
-        inputs = [(MATRIX, types.FloatTensorType([None, len(layout.columns)]))]
-    else:
-        for column in layout.columns:
-            if column.datatype not in by_datatype:
-                expected = f"one of {', '.join(by_datatype)}"
-                raise ModelError(f"{where}: {column.name}", expected, column.datatype)
-        inputs = [(c.name, by_datatype[c.datatype]([None, 1])) for c in layout.columns]
-    options: dict[int, dict[str, object]] = {
-        # the default names a locale that minimal machines lack
-        id(part): {"locale": "C.UTF-8"}
-        for part in parts(estimator)
-        if hasattr(part, "vocabulary_")
-    }
-    if hasattr(estimator, "classes_"):
-        options[id(estimator)] = {"zipmap": False}
-    try:
-        with warnings.catch_warnings():
-            # the converter reads attributes that scikit-learn is about to drop
-            warnings.simplefilter("ignore")
-            proto = converter.to_onnx(estimator, initial_types=inputs, options=options)
-    except Exception as error:  # converters raise classes of their own for each operator
-        reason = str(error).strip().splitlines()
-        raise ModelError(
-            where,
-            "an estimator that skl2onnx can convert",
-            f"{type(error).__name__}: {reason[0][:300] if reason else ''}",
-            "replace the step that it names by one that it knows.",
-        ) from error
-    assert isinstance(proto, onnx.ModelProto)
-    return _tidied(proto)
+    for column in layout.columns:
+        if column.datatype not in by_datatype:
+            expected = f"one of {', '.join(by_datatype)}"
+            raise ModelError(f"{where}: {column.name}", expected, column.datatype)
+    return [(c.name, by_datatype[c.datatype]([None, 1])) for c in layout.columns]
 
 
 def _tidied(proto: onnx.ModelProto) -> onnx.ModelProto:
