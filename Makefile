@@ -1,0 +1,49 @@
+# Every target does its own set-up; nothing but Python 3.11 or newer has to be there.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: demo test check bench docs clean
+
+demo: $(VENV)/.core  ## the main job on a small data set, then a served request
+	$(BIN)/tradewind demo
+
+test: $(VENV)/.test  ## every test
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.check  ## formatting, lint and types, as CI runs them
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.test  ## the figures of the README, measured here
+	$(BIN)/python benchmarks/main_job.py
+
+docs: $(VENV)/.docs  ## the documentation as a site under site/
+	$(BIN)/python docs/generate.py
+	$(BIN)/mkdocs build --strict
+
+$(VENV)/.python:
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --upgrade "pip>=25.1"
+	touch $@
+
+$(VENV)/.core: $(VENV)/.python pyproject.toml
+	$(PIP) install --editable .
+	touch $@
+
+$(VENV)/.test: $(VENV)/.core
+	$(PIP) install --editable ".[sklearn]" --group test
+	touch $@
+
+$(VENV)/.check: $(VENV)/.test
+	$(PIP) install --group check
+	touch $@
+
+$(VENV)/.docs: $(VENV)/.core
+	$(PIP) install --group docs
+	touch $@
+
+clean:  ## remove what the targets made
+	rm -rf $(VENV) .venv-* site dist tradewind-demo
