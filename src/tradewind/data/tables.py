@@ -1,4 +1,7 @@
-"""`.parquet` and `.csv` tables, read in pieces."""
+"""`.parquet` and `.csv` tables, read in pieces.
+
+pyarrow is imported where a table is read: a server, which reads none, is smaller without it.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -6,9 +9,6 @@ from pathlib import Path
 from typing import Any, final
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.csv as pa_csv
-import pyarrow.parquet as pa_parquet
 
 from tradewind.data.fitting import cast
 from tradewind.data.labels import as_labels
@@ -40,6 +40,8 @@ def read_table(path: Path, signature: Signature, label: str) -> Table:
         DataError: a column is missing, holds an empty cell or the wrong type, or the file is
             damaged.
     """
+    import pyarrow as pa
+
     try:
         names = _column_names(path)
         wanted = _choose(names, signature.inputs, label, str(path))
@@ -82,6 +84,9 @@ def _is_parquet(path: Path) -> bool:
 
 
 def _column_names(path: Path) -> list[str]:
+    import pyarrow.csv as pa_csv
+    import pyarrow.parquet as pa_parquet
+
     if _is_parquet(path):
         with pa_parquet.ParquetFile(path) as file:
             names = list(file.schema_arrow.names)
@@ -125,6 +130,10 @@ def _choose(
 def _batches(
     path: Path, signature: Signature, wanted: dict[str, list[str]], label: str | None
 ) -> Iterator[Any]:
+    import pyarrow as pa
+    import pyarrow.csv as pa_csv
+    import pyarrow.parquet as pa_parquet
+
     columns = [name for spec in signature.inputs for name in wanted[spec.name]]
     columns += [] if label is None else [label]
     if _is_parquet(path):
@@ -162,6 +171,8 @@ def _assemble(batch: Any, spec: TensorSpec, columns: list[str], where: str, befo
 
 
 def _to_numpy(column: Any, where: str, before: int) -> Array:
+    import pyarrow as pa
+
     if isinstance(column, pa.DictionaryArray):
         column = column.dictionary_decode()
     if column.null_count:
@@ -199,6 +210,8 @@ def _typed(pieces: list[Array]) -> Array:
 
 
 def _arrow_type(datatype: Datatype) -> Any:
+    import pyarrow as pa
+
     if datatype is Datatype.BYTES:
         return pa.string()
     if datatype is Datatype.BOOL:
@@ -207,10 +220,14 @@ def _arrow_type(datatype: Datatype) -> Any:
 
 
 def _read_options() -> Any:
+    import pyarrow.csv as pa_csv
+
     return pa_csv.ReadOptions(block_size=_BLOCK_BYTES)
 
 
 def _parse_options(path: Path) -> Any:
+    import pyarrow.csv as pa_csv
+
     with path.open("rb") as file:
         header = file.readline(65536).decode("utf-8", errors="replace")
     return pa_csv.ParseOptions(delimiter=max(",\t;", key=header.count))

@@ -73,10 +73,7 @@ def _read_skops(path: Path) -> Any:
     """Load an estimator all of whose types are known to be harmless."""
     skops = _extra("skops.io", path.name)
     try:
-        with zipfile.ZipFile(path) as archive:
-            size_bytes = sum(info.file_size for info in archive.infolist())
-        if size_bytes > MAX_BYTES:
-            raise ModelError(path.name, f"at most {MAX_BYTES} bytes", f"{size_bytes} bytes")
+        _check_size(path)
         strange = skops.get_untrusted_types(file=path)
         if not strange:
             return skops.load(path, trusted=[])
@@ -91,6 +88,13 @@ def _read_skops(path: Path) -> Any:
         ", ".join(strange),
         "where it was trained, write `load_model(estimator).save(Path('model.onnx'))`.",
     )
+
+
+def _check_size(path: Path) -> None:
+    with zipfile.ZipFile(path) as archive:
+        size_bytes = sum(info.file_size for info in archive.infolist())
+    if size_bytes > MAX_BYTES:
+        raise ModelError(path.name, f"at most {MAX_BYTES} bytes", f"{size_bytes} bytes unpacked")
 
 
 def _check_estimator(estimator: Any, where: str) -> None:
