@@ -1,0 +1,138 @@
+"""The facts of a report as pairs of a name and a value."""
+
+from dataclasses import dataclass, fields
+
+from tradewind.bundle import Manifest, VariantRecord
+from tradewind.data import Preprocessing
+from tradewind.report import numbers, sentences
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One thing that is known, with what it is called.
+
+    Args:
+        name: what it is.
+        value: in words or as a number with its unit.
+        detail: a condition or comparison.
+        is_code: whether the value is to be copied, like a digest.
+    """
+
+    name: str
+    value: str
+    detail: str = ""
+    is_code: bool = False
+
+
+def key_figures(manifest: Manifest) -> list[Fact]:
+    """Return the few numbers that the answer comes down to."""
+    chosen, baseline = manifest.chosen, manifest.baseline
+    is_new = chosen.variant != baseline.variant
+    found = [_gain(manifest)] if is_new else []
+    latency = chosen.latency_ms
+    if latency is not None:
+        before = baseline.latency_ms if is_new else None
+        detail = f"p99 {numbers.milliseconds(latency.p99)}"
+        detail += f"; was {numbers.milliseconds(before.p50)}" if before else ""
+        found.append(Fact("Latency of one request", numbers.milliseconds(latency.p50), detail))
+    if chosen.throughput_per_s is not None:
+        before_rate = baseline.throughput_per_s if is_new else None
+        detail = f"was {numbers.rate(before_rate)}" if before_rate else ""
+        found.append(Fact("Throughput", numbers.rate(chosen.throughput_per_s), detail))
+    if chosen.certificate is not None and is_new:
+        found.append(_loss(chosen))
+    was = f"was {numbers.size(baseline.size_bytes)}" if is_new else ""
+    found.append(Fact("Size of the graph", numbers.size(chosen.size_bytes), was))
+    return [fact for fact in found if fact.value != numbers.UNKNOWN]
+
+
+def _gain(manifest: Manifest) -> Fact:
+    chosen, objective = manifest.chosen, manifest.budget.objective
+    is_rate = objective == "throughput"
+    gain = chosen.throughput_gain if is_rate else chosen.speedup
+    name = "Gain in throughput" if is_rate else "Speed-up of one request"
+    detail = numbers.interval(gain)
+    return Fact(name, numbers.times(gain), f"{detail}, 95% interval" if detail else "")
+
+
+def _loss(record: VariantRecord) -> Fact:
+    found = record.certificate
+    assert found is not None
+    name = sentences.sentence(sentences.dropped(found).removeprefix("the "))
+    estimate = f"observed {numbers.share(found.drop)}"
+    return Fact(name, f"at most {numbers.at_most(found.drop_upper)}", estimate)
+
+
+def counted(record: VariantRecord) -> list[Fact]:
+    """Return what a certificate counted and concluded."""
+    found = record.certificate
+    if found is None:
+        return []
+    worse = "Answered differently" if found.kind == "agreement" else "Only the original right"
+    facts = [Fact("Examples", f"{found.n:,}"), Fact(worse, f"{found.worse:,}")]
+    if found.kind == "labels":
+        facts.append(Fact("Only the variant right", f"{found.better:,}"))
+    return [
+        *facts,
+        Fact("Estimate", numbers.share(found.drop)),
+        Fact("Upper bound", numbers.at_most(found.drop_upper)),
+        Fact("Allowed", numbers.setting(found.max_drop)),
+        Fact("p-value", numbers.probability(found.p_value)),
+        Fact("Result", "certified" if found.certified else "not certified"),
+    ]
+
+
+def bindings(manifest: Manifest) -> list[Fact]:
+    """Return what a certificate is bound to."""
+    chosen, source, machine = manifest.chosen, manifest.source, manifest.hardware
+    version = machine.engines.get(chosen.engine, "version unknown")
+    settings = ", ".join(f"{name} {_worded(value)}" for name, value in chosen.settings.items())
+    return [
+        Fact("Original graph", source.model_digest, "SHA-256", is_code=True),
+        Fact("Chosen graph", chosen.model_digest, "SHA-256", is_code=True),
+        Fact("Engine", f"{chosen.engine} {version}", settings),
+        Fact("CPU", machine.cpu, " ".join(machine.isa)),
+        Fact("Preprocessing", _steps(manifest.preprocessing)),
+        Fact("Data", source.data_digest, "SHA-256", is_code=True),
+        Fact("Splits", manifest.splits.digest, "SHA-256", is_code=True),
+    ]
+
+
+def _steps(found: Preprocessing | None) -> str:
+    if found is None:
+        return "none: the data are what the model takes"
+    values = ((field.name, getattr(found, field.name)) for field in fields(found))
+    return ", ".join(f"{name} {_worded(value)}" for name, value in values if value is not None)
+
+
+def _worded(value: object) -> str:
+    if isinstance(value, (tuple, list)):
+        return " ".join(_worded(item) for item in value) or "none"
+    return f"{value:g}" if isinstance(value, float) else str(getattr(value, "value", value))
+
+
+def data_facts(manifest: Manifest) -> list[Fact]:
+    """Return where the examples came from and which step saw how many."""
+    source, splits = manifest.source, manifest.splits
+    return [
+        Fact("Model", source.model, f"imported from {source.framework}"),
+        Fact("Data", source.data, f"{source.examples:,} examples"),
+        Fact("Calibrate", f"{splits.calibrate:,}", "examples that quantizers observed"),
+        Fact("Select", f"{splits.select:,}", "examples that variants were compared on"),
+        Fact("Certify", f"{splits.certify:,}", "examples that no earlier step had seen"),
+        Fact("Seed", f"{splits.seed}", "fixes which example is in which split"),
+    ]
+
+
+def machine_facts(manifest: Manifest) -> list[Fact]:
+    """Return what all timings hold on."""
+    machine = manifest.hardware
+    versions = ", ".join(f"{name} {version}" for name, version in machine.engines.items())
+    return [
+        Fact("CPU", machine.cpu, f"{machine.cores:,} cores for this process"),
+        Fact("Instruction sets", " ".join(machine.isa) or "none that matter"),
+        Fact("Memory", numbers.size(machine.memory_bytes)),
+        Fact("System", machine.system),
+        Fact("Engines", versions or "none"),
+        Fact("Tradewind", manifest.tradewind),
+    ]

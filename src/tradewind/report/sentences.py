@@ -1,0 +1,127 @@
+"""The sentences that both the terminal and the page say."""
+
+import math
+
+from tradewind.budget import Budget
+from tradewind.bundle import Manifest, VariantRecord
+from tradewind.evidence import Certificate
+from tradewind.report import numbers
+
+_AIMS = {
+    "latency": "the lowest latency of one request",
+    "throughput": "the highest throughput",
+    "memory": "the smallest peak memory",
+    "energy": "the least CPU time for an answer",
+}
+
+
+def promise(budget: Budget) -> str:
+    """Say what may be lost, what must be reached, how sure to be."""
+    parts = [f"{_loss(budget)}, shown with {numbers.setting(budget.confidence)} confidence"]
+    if budget.max_latency_ms is not None:
+        parts.append(f"one request takes at most {budget.max_latency_ms:,g} ms (p99)")
+    if budget.max_memory_mb is not None:
+        parts.append(f"peak memory is at most {budget.max_memory_mb:,g} MB")
+    return f"{_joined(parts)}. Within that, {_AIMS[budget.objective]}."
+
+
+def _loss(budget: Budget) -> str:
+    lost = numbers.setting(budget.max_drop)
+    name, _, value = budget.metric.partition(":")
+    if name == "agreement":
+        return f"at most {lost} of answers differ from the original's"
+    if name == "within":
+        return f"the share of answers within {value} of the truth drops by at most {lost}"
+    return f"{budget.metric} drops by at most {lost}"
+
+
+def answer(manifest: Manifest) -> str:
+    """Say what was chosen and why."""
+    chosen = manifest.chosen.variant
+    if chosen == manifest.baseline.variant:
+        return f"{sentence(manifest.reason)}."
+    return f"{chosen} {manifest.reason.rstrip('.')}."
+
+
+def evidence(record: VariantRecord) -> str:
+    """Say in one sentence what a certificate rests on; empty when there is none."""
+    found = record.certificate
+    if found is None:
+        return ""
+    where = f"On {found.n:,} examples nobody had looked at"
+    return f"{where}, it {_counted(found)}: {_concluded(found)}."
+
+
+def _counted(found: Certificate) -> str:
+    if found.kind == "agreement":
+        return f"answered {found.worse:,} differently from the original"
+    return (
+        f"got {found.worse:,} wrong that the original had right and {found.better:,} right "
+        "that the original had wrong"
+    )
+
+
+def _concluded(found: Certificate) -> str:
+    sure = f"with {numbers.setting(found.confidence)} confidence"
+    lost = dropped(found)
+    upper = numbers.at_most(found.drop_upper)
+    if found.certified and found.drop_upper < 0:
+        gained = numbers.setting(math.floor(-found.drop_upper * 1e4) / 1e4)
+        return f"{sure} {lost} is negative, a gain of at least {gained}"
+    if found.certified:
+        return f"{sure} {lost} is at most {upper}"
+    text = f"{sure} {lost} can only be said to be at most {upper}, which is no certificate"
+    if found.examples_needed is not None:
+        text += f"; about {found.examples_needed:,} examples would be needed"
+    return text
+
+
+def dropped(found: Certificate) -> str:
+    """Name what a certificate bounds."""
+    if found.kind == "agreement":
+        return "the share of answers that differ"
+    name, _, value = found.metric.partition(":")
+    return f"the drop in answers within {value}" if name == "within" else f"the {name} drop"
+
+
+def unproven(manifest: Manifest) -> str:
+    """Say why an answer without a certificate needs none; empty when it has one."""
+    found = manifest.chosen.certificate
+    if found is not None and found.certified:
+        return ""
+    if manifest.chosen.variant == manifest.baseline.variant:
+        return "The answers are the original's own, so there is nothing to certify."
+    return (
+        "No certificate was given, and none is needed: it is the original's graph in the "
+        "original's arithmetic, checked on real inputs to answer the same up to rounding."
+    )
+
+
+def cut_short(manifest: Manifest) -> str:
+    """Say that the search did not finish; empty when it did."""
+    if manifest.is_complete:
+        return ""
+    spent = numbers.duration(manifest.elapsed_s)
+    return f"The search ended early, after {spent}; with more time there may be a better answer."
+
+
+def verdict(record: VariantRecord, manifest: Manifest) -> str:
+    """Say in a word or two what is known about a variant's answers."""
+    if record.variant == manifest.baseline.variant:
+        return "the original"
+    if record.certificate is not None and record.certificate.certified:
+        return "certified"
+    if record.variant == manifest.chosen.variant:
+        return "same graph"
+    return "not tested" if record.certificate is None else "not certified"
+
+
+def sentence(text: str) -> str:
+    """Return a reason as a sentence begins, without its full stop; names stay as they are."""
+    trimmed = text.strip().rstrip(".")
+    first = trimmed.partition(" ")[0]
+    return trimmed[:1].upper() + trimmed[1:] if first.rstrip(",;:").isalpha() else trimmed
+
+
+def _joined(parts: list[str]) -> str:
+    return sentence("; ".join(parts))
