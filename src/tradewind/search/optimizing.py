@@ -10,7 +10,7 @@ from tradewind.errors import Stopped, TradewindError
 from tradewind.evidence import minimum_examples
 from tradewind.measure import parse_metric, this_machine
 from tradewind.model import Model
-from tradewind.search.candidates import Graph, quantizers
+from tradewind.search.candidates import Graph, quantizers, variant_name
 from tradewind.search.certifying import Certifier, order
 from tradewind.search.choosing import choose
 from tradewind.search.costs import cost_of
@@ -170,7 +170,7 @@ class _Search:
     def _look(self, screen: Screen, graph: Graph) -> None:
         """Screen one graph on every engine."""
         for engines in screen.engines(graph):
-            trial_name = f"{graph.label} on {engines[0].label}"
+            trial_name = variant_name(graph, engines[0])
             if self._job.deadline.left_s(SCREENED) <= 0:
                 self._refused.append(Refusal(trial_name, "not tried: time ran out"))
                 self._is_complete = False
@@ -192,8 +192,8 @@ class _Search:
             for trial in self._trials
             if trial.select is not None and trial.select.drop < self._job.budget.max_drop
         ]
-        if keeping and self._job.budget.objective != "memory":
-            best = min(keeping, key=cost)
+        best = min(keeping, key=cost, default=baseline)
+        if cost(best) < cost(baseline):
             self._told.best(f"{best.name}, about {cost(baseline) / cost(best):.1f} times")
 
     def _certify(self, baseline: Trial) -> list[Trial]:

@@ -130,7 +130,13 @@ class Screen:
         job = self._job
         wants_throughput = job.budget.objective in ("throughput", "energy")
         size = max(self._inputs.by_size) if wants_throughput else min(self._inputs.by_size)
-        engine = quickest(graph.model, engines, self._inputs.by_size[size], job.settings.seed)
+        engine = quickest(
+            graph.model,
+            engines,
+            self._inputs.by_size[size],
+            is_throughput=wants_throughput,
+            seed=job.settings.seed,
+        )
         with engine.compile(graph.model) as runner:
             latency_s = self._latency_s(runner)
             load, example_s, cpu_s = best_load(

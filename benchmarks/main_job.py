@@ -1,0 +1,127 @@
+"""The main job on two real models: what is gained, what is certified, what is refused.
+
+    python benchmarks/main_job.py [--data FOLDER] [--time 5m] [--only resnet56|kwt1] [--out FILE]
+
+Every gain is measured against ONNX Runtime fp32 with its default settings, both at their best
+batch size, interleaved in one run. FOLDER holds `cifar10/`, `cifar10_resnets/`, `kwt1/` and
+`speech_commands/`; without it nothing can be measured, and the script says so.
+"""
+
+import argparse
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from tradewind import (
+    Budget,
+    Preprocessing,
+    SearchSettings,
+    load_model,
+    open_dataset,
+    optimize,
+    pack,
+)
+from tradewind.bundle import Manifest, VariantRecord
+from tradewind.search import parse_time
+
+DEFAULT_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One model with its data, and what it should reach."""
+
+    model: str
+    data: str
+    preprocessing: Preprocessing
+    throughput: float  # times the baseline's, asked for
+    latency: float  # times sooner, asked for; 0 when nothing is asked
+
+
+CASES = {
+    "resnet56": Case(
+        "cifar10_resnets/resnet56.onnx",
+        "cifar10/test.npz",
+        Preprocessing(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)),
+        throughput=4.0,
+        latency=2.0,
+    ),
+    "kwt1": Case(
+        "kwt1/kwt1_wave.onnx",
+        "speech_commands/test_1980.npz",
+        Preprocessing(layout="N", channels="L", scale=32768.0),
+        throughput=2.5,
+        latency=0.0,
+    ),
+}
+
+
+def run(case: Case, folder: Path, settings: SearchSettings) -> Manifest:
+    """Run the main job for throughput with a budget of one point at 95%."""
+    model = load_model(folder / case.model)
+    dataset = open_dataset(folder / case.data, model.signature, preprocessing=case.preprocessing)
+    outcome = optimize(model, dataset, Budget(objective="throughput"), settings)
+    manifest, _ = pack(outcome, "python benchmarks/main_job.py")
+    return manifest
+
+
+def show(name: str, case: Case, manifest: Manifest) -> None:
+    """Print what a reader wants to know first."""
+    base, chosen = manifest.baseline, manifest.chosen
+    print(f"\n## {name} on {manifest.hardware.cpu}, {', '.join(manifest.hardware.isa)}")
+    print(f"baseline: {_line(base)}")
+    print(f"chosen:   {_line(chosen)}")
+    if chosen.throughput_gain is not None and chosen.speedup is not None:
+        print(f"throughput {_gain(chosen.throughput_gain)}, asked for {case.throughput} times")
+        asked = f", asked for {case.latency} times" if case.latency else ""
+        print(f"batch-1 latency {_gain(chosen.speedup)}{asked}")
+    for record in manifest.variants:
+        drop = "" if record.select_drop is None else f"{record.select_drop:+.2%} lost on select"
+        state = "certified" if record.certificate and record.certificate.certified else ""
+        print(f"  {record.variant:42} {drop:26} {state}")
+    for refusal in manifest.refused:
+        print(f"  refused {refusal.variant}: {refusal.why}")
+
+
+def _line(record: VariantRecord) -> str:
+    latency = "" if record.latency_ms is None else f"p50 {record.latency_ms.p50:.2f} ms at batch 1"
+    right = "" if record.loss is None else f"{1 - record.loss:.2%} right"
+    return (
+        f"{record.variant}, {latency}, {record.throughput_per_s or 0:,.0f}/s "
+        f"at batch {record.batch_size}, {right}"
+    )
+
+
+def _gain(ratio: object) -> str:
+    found = msgspec.to_builtins(ratio)
+    return f"{found['ratio']:.2f} times ({found['low']:.2f} to {found['high']:.2f})"
+
+
+def main() -> int:
+    """Run the cases that were asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, default=DEFAULT_DATA)
+    parser.add_argument("--time", default="5m")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", choices=sorted(CASES))
+    parser.add_argument("--out", type=Path, help="write the manifests as JSON")
+    given = parser.parse_args()
+    if not given.data.is_dir():
+        print(f"{given.data}: expected the folder of models and data, got none.", file=sys.stderr)
+        return 2
+    settings = SearchSettings(parse_time(given.time), seed=given.seed)
+    found: dict[str, object] = {}
+    for name in [given.only] if given.only else list(CASES):
+        manifest = run(CASES[name], given.data, settings)
+        show(name, CASES[name], manifest)
+        found[name] = manifest.to_builtins()
+    if given.out is not None:
+        given.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
