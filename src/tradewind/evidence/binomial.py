@@ -30,19 +30,21 @@ def binomial_cdf(k: Integers, n: Integers, p: Floats) -> Floats:
     return cast(Floats, np.where(k < 0, 0.0, np.where(k >= n, 1.0, tail)))
 
 
-def binomial_pmf(k: Integers, n: int, p: Floats) -> Floats:
+def binomial_pmf(k: Integers, n: int | Integers, p: Floats) -> Floats:
     """Return P(K = k) for K ~ Binomial(n, p).
 
     Args:
         k: int64[...], 0..n.
-        n: number of trials.
-        p: float64[...], probabilities, broadcast against `k`.
+        n: number of trials, or int64[...] broadcast against `k`.
+        p: float64[...], probabilities, broadcast against both.
 
     Returns:
         float64[...], relative error near 1e-15 * n * log(n).
     """
     log_choose = special.gammaln(n + 1) - special.gammaln(k + 1) - special.gammaln(n - k + 1)
-    return cast(Floats, np.exp(log_choose + special.xlogy(k, p) + special.xlog1py(n - k, -p)))
+    between = np.clip(p, 1e-300, 1.0 - 2.0**-53)  # keeps 0 * log(0) out, below any rounding
+    log_mass = log_choose + k * np.log(between) + (n - k) * np.log1p(-between)
+    return cast(Floats, np.exp(log_mass))
 
 
 def lower_limit(k: int, n: int, alpha: float) -> float:

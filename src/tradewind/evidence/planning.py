@@ -15,7 +15,7 @@ from tradewind.evidence.limits import alpha_of, check_max_drop, check_share
 from tradewind.evidence.paired import PairedCounts, drop_p_value, is_non_inferior
 from tradewind.evidence.region import FavourableRegion, approximate_limit
 
-_ENUMERATED_UP_TO: Final = 100  # expected disagreements; beyond, outcomes are near continuous
+_ENUMERATED_UP_TO: Final = 100  # expected disagreements; beyond, the power is within 0.02
 _CALIBRATED_UP_TO: Final = 5_000  # beyond, the normal approximation is within 1%
 _CLOSE_ENOUGH: Final = 0.01  # relative change in n at which the search ends
 

@@ -25,7 +25,6 @@ import numpy as np
 from tradewind.evidence.binomial import Floats, Integers, binomial_cdf, binomial_pmf
 
 _OMITTED: Final = 1e-10  # probability left out on the far sides of the window of totals
-_ROUNDING: Final = 1e-10  # above the rounding error of a tail of up to 10**5 terms
 
 
 def approximate_limit(worse: int, better: int, quantile: float) -> float:
@@ -61,8 +60,8 @@ class FavourableRegion:
         """Return the region's probability, never too small.
 
         sum over m of P(M = m) * P(B <= most_worse(m) | M = m), with M ~ Binomial(n, p_b + p_c)
-        and B | M = m ~ Binomial(m, p_b / (p_b + p_c)), over the m that can occur, plus 2e-10
-        for the others and for rounding.
+        and B | M = m ~ Binomial(m, p_b / (p_b + p_c)), over the likely m, plus 1e-10 for the
+        others and 1e-10 + 1e-15 n log(n) for rounding.
 
         Args:
             p_worse: float64[k], probabilities p_b.
@@ -75,9 +74,30 @@ class FavourableRegion:
         share = np.divide(p_worse, p_total, out=np.zeros_like(p_total), where=p_total > 0)
         totals = _likely_totals(self.n, p_total)
         mass = binomial_pmf(totals, self.n, p_total[:, None])
-        inside = binomial_cdf(self.most_worse(totals), totals, share[:, None])
-        tail: Floats = (mass * inside).sum(axis=1) + _OMITTED + _ROUNDING
+        inside = _staircase_cdf(self.most_worse(totals), totals, share[:, None])
+        rounding = 1e-10 + 1e-15 * self.n * math.log(self.n + 1.0)
+        tail: Floats = (mass * inside).sum(axis=1) + _OMITTED + rounding
         return np.minimum(tail, 1.0)
+
+
+def _staircase_cdf(k: Integers, totals: Integers, p: Floats) -> Floats:
+    """Return F[m] = P(K <= k[m]), K ~ Binomial(m, p), for consecutive m and k in steps of 0 or 1.
+
+    F[m + 1] = F[m] - p P(K_m = k[m]) + P(K_{m+1} = k[m + 1]) if k rose, which needs one incomplete
+    beta function instead of one for each m.
+
+    Args:
+        k: int64[m], -1..m.
+        totals: int64[m], consecutive.
+        p: float64[j, 1].
+
+    Returns:
+        float64[j, m].
+    """
+    at_edge = np.where(k < 0, 0.0, binomial_pmf(np.maximum(k, 0), totals, p))
+    rises = np.diff(k) * at_edge[:, 1:] - p * at_edge[:, :-1]
+    first = binomial_cdf(k[:1], totals[:1], p)
+    return np.concatenate([first, first + np.cumsum(rises, axis=1)], axis=1)
 
 
 def _likely_totals(n: int, p_total: Floats) -> Integers:
