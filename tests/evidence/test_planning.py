@@ -1,0 +1,126 @@
+import math
+
+import numpy as np
+import pytest
+
+from tradewind.errors import SettingError
+from tradewind.evidence import (
+    PairedCounts,
+    agreement_examples_needed,
+    agreement_p_value,
+    examples_needed,
+    is_non_inferior,
+    minimum_examples,
+)
+
+PLANS = [
+    # disagreement, drop, max_drop, confidence
+    (0.02, 0.002, 0.01, 0.95),
+    (0.005, 0.001, 0.005, 0.95),
+    (0.002, 0.0, 0.01, 0.95),
+    (0.003, 0.003, 0.01, 0.95),
+    (0.02, -0.01, 0.0, 0.95),
+    (0.1, 0.0, 0.05, 0.99),
+    (0.06, 0.005, 0.015, 0.9),
+]
+
+
+def simulated_power(
+    n: int,
+    rates: tuple[float, float],
+    test: tuple[float, float],
+    runs: int,
+    random: np.random.Generator,
+) -> float:
+    """The share of certified runs, for rates (p_worse, p_better) and (max_drop, confidence)."""
+    drawn = random.multinomial(n, [*rates, 1.0 - sum(rates)], size=runs)
+    outcomes, times = np.unique(drawn[:, :2], axis=0, return_counts=True)
+    certified = [is_non_inferior(PairedCounts(n, b, c), *test) for b, c in outcomes.tolist()]
+    return float(times[certified].sum()) / runs
+
+
+@pytest.mark.parametrize(("disagreement", "drop", "max_drop", "confidence"), PLANS)
+def test_examples_needed_mostly_suffice(
+    disagreement: float,
+    drop: float,
+    max_drop: float,
+    confidence: float,
+    random: np.random.Generator,
+) -> None:
+    n = examples_needed(disagreement, drop, max_drop, confidence)
+    assert n is not None
+    rates = ((disagreement + drop) / 2, (disagreement - drop) / 2)
+    power = simulated_power(n, rates, (max_drop, confidence), 1000, random)
+    print(f"n={n}: power {power:.3f} where 0.8 was asked for")
+    # 0.8 less four standard errors, less 0.02 where power is not enumerated
+    assert power >= 0.78 - 4.0 * math.sqrt(0.8 * 0.2 / 1000)
+
+
+def test_examples_needed_are_not_far_more_than_suffice(random: np.random.Generator) -> None:
+    n = examples_needed(0.02, 0.002, 0.01, 0.95)
+    assert n is not None
+    assert simulated_power(round(0.85 * n), (0.011, 0.009), (0.01, 0.95), 1500, random) < 0.8
+
+
+def test_more_power_needs_more_examples() -> None:
+    needed = [examples_needed(0.02, 0.0, 0.01, 0.95, power) or 0 for power in (0.5, 0.8, 0.95)]
+    assert needed == sorted(needed)
+    assert needed[0] < needed[2]
+
+
+def test_a_drop_as_large_as_the_margin_needs_more_than_any_number() -> None:
+    assert examples_needed(0.02, 0.01, 0.01, 0.95) is None
+
+
+def test_a_drop_just_below_the_margin_needs_very_many() -> None:
+    needed = examples_needed(0.1, 0.0099, 0.01, 0.95)
+    assert needed is not None
+    assert needed > 10**7
+
+
+@pytest.mark.parametrize("confidence", [0.9, 0.95, 0.999])
+@pytest.mark.parametrize("max_drop", [0.001, 0.01, 0.1, 0.7])
+def test_minimum_examples_are_the_fewest_that_certify(max_drop: float, confidence: float) -> None:
+    n = minimum_examples(max_drop, confidence)
+    assert is_non_inferior(PairedCounts(n, 0, 0), max_drop, confidence)
+    assert n == 1 or not is_non_inferior(PairedCounts(n - 1, 0, 0), max_drop, confidence)
+
+
+def test_minimum_examples_for_one_point_are_299() -> None:
+    assert minimum_examples(0.01, 0.95) == 299
+
+
+def test_a_variant_that_never_disagrees_needs_the_minimum() -> None:
+    assert examples_needed(0.0, 0.0, 0.01, 0.95) == minimum_examples(0.01, 0.95)
+
+
+@pytest.mark.parametrize("disagreement", [0.0, 0.002, 0.005, 0.008])
+def test_agreement_examples_needed_mostly_suffice(
+    disagreement: float, random: np.random.Generator
+) -> None:
+    n = agreement_examples_needed(disagreement, 0.01, 0.95)
+    assert n is not None
+    drawn = random.binomial(n, disagreement, 4000)
+    power = np.mean([agreement_p_value(k, n, 0.01) <= 0.05 for k in drawn.tolist()])
+    assert power >= 0.8 - 4.0 * math.sqrt(0.8 * 0.2 / 4000)
+
+
+def test_agreement_beyond_the_margin_needs_more_than_any_number() -> None:
+    assert agreement_examples_needed(0.02, 0.01, 0.95) is None
+
+
+@pytest.mark.parametrize(
+    ("disagreement", "drop", "power", "where"),
+    [(1.5, 0.0, 0.8, "disagreement"), (0.01, 0.02, 0.8, "drop"), (0.01, 0.0, 1.0, "power")],
+)
+def test_expectations_that_cannot_be_are_refused(
+    disagreement: float, drop: float, power: float, where: str
+) -> None:
+    with pytest.raises(SettingError) as refused:
+        examples_needed(disagreement, drop, 0.1, 0.95, power)
+    assert refused.value.where == where
+
+
+def test_a_zero_margin_has_no_minimum() -> None:
+    with pytest.raises(SettingError, match="max_drop"):
+        minimum_examples(0.0, 0.95)
