@@ -83,7 +83,7 @@ def read(where: str, raw: bytes, datatype: Datatype, shape: tuple[int, ...]) -> 
     expected = math.prod(shape)
     try:
         found = _read_flat(where, flat, datatype, expected)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         found = _read_special(where, flat, datatype)
     except OverflowError as error:
         raise RequestError(

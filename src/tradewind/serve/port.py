@@ -50,7 +50,9 @@ def claim_port(host: str, port: int) -> Iterator[ClaimedPort]:
             ) from error
         except OSError as error:
             raise _refused(host, port, error) from error
-        # only now: while binding it would share the port with a server that runs already
+        # only now: before, the first lets the claim in where old connections linger, and the
+        # second would have let it in where a server runs already
+        claim.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
         claim.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         yield ClaimedPort(number, int(claim.getsockname()[1]))
 

@@ -232,7 +232,7 @@ def _parse(head: bytes) -> _Body:
         if got:
             raise RequestError(where, expected, got) from error
         raise RequestError(where, "an inference request", text) from error
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         if b"NaN" in head or b"Infinity" in head:
             return _parse_special(head, error)
         raise RequestError("body", "JSON", str(error)) from error
@@ -240,7 +240,7 @@ def _parse(head: bytes) -> _Body:
         raise RequestError("body", "at most 100 nested levels", "more") from error
 
 
-def _parse_special(head: bytes, error: msgspec.DecodeError) -> _Body:
+def _parse_special(head: bytes, error: Exception) -> _Body:
     """Parse what would be JSON but for bare NaN or Infinity among the data."""
     try:
         loose = json.loads(head)
@@ -248,7 +248,7 @@ def _parse_special(head: bytes, error: msgspec.DecodeError) -> _Body:
             if "data" in item:
                 item["data"] = Raw(json.dumps(item["data"]).encode())
         return msgspec.convert(loose, _Body)
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError, RecursionError, msgspec.ValidationError):
         raise RequestError("body", "JSON", str(error)) from error
 
 
