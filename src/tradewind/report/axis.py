@@ -49,7 +49,7 @@ class Axis:
 
     def _log_ticks(self) -> list[float]:
         decades = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
-        steps = (1.0, 2.0, 5.0) if len(decades) <= 3 else (1.0,)
+        steps = (1.0, 2.0, 5.0) if self.high / self.low < 300 else (1.0,)
         values = (10.0**decade * step for decade in decades for step in steps)
         return [value for value in values if self.holds(value)]
 

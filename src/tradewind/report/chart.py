@@ -1,43 +1,20 @@
 """The picture of what every variant costs against what it loses."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from markupsafe import Markup
 
 from tradewind.report import numbers
-from tradewind.report.axis import Axis, cost_axis
 from tradewind.report.marks import RADIUS, mark
 from tradewind.report.placement import Anchor, Box, place
-from tradewind.report.standing import Role
+from tradewind.report.plane import BOTTOM, LEFT, TOP, Plane, Point, Spot
 from tradewind.report.svg import element, picture, shortened, text_width
 
-FONT_PX = 12.0
-_TOP, _BOTTOM, _LEFT, _RIGHT = 26.0, 46.0, 54.0, 12.0
-_LANE = 96.0  # width of the strip for variants whose cost was not measured
-_REACH = 3.0  # losses above this many times the budget are drawn at the edge
-_PRIORITY: tuple[Role, ...] = ("chosen", "original", "certified", "other")
-
-
-@dataclass(frozen=True)
-class Point:
-    """One variant in the picture.
-
-    Args:
-        name: its label.
-        role: its shape.
-        cost: in the unit of the picture; None when it was not measured.
-        drop: share of right answers lost.
-        upper: bound of the drop; None when it was not tested.
-        tip: what is said about it on hovering.
-    """
-
-    name: str
-    role: Role
-    cost: float | None
-    drop: float
-    upper: float | None
-    tip: str
+FONT_PX: Final = 12.0
+_CLEARANCE: Final = 12.0  # of a label from its mark
 
 
 @dataclass(frozen=True)
@@ -59,15 +36,6 @@ class Scene:
     desc: str
 
 
-@dataclass(frozen=True)
-class _Spot:
-    """A point with its place."""
-
-    point: Point
-    x: float
-    y: float
-
-
 def tradeoff(scene: Scene, name: str, size: tuple[float, float]) -> Markup:
     """Return the picture.
 
@@ -76,161 +44,157 @@ def tradeoff(scene: Scene, name: str, size: tuple[float, float]) -> Markup:
         name: unique on the page.
         size: width and height in pixels.
     """
-    width, height = size
-    has_lane = any(point.cost is None for point in scene.points)
-    right = width - _RIGHT - (_LANE if has_lane else 0.0)
-    costs = [point.cost for point in scene.points if point.cost is not None]
-    across = cost_axis(costs, _LEFT, right)
-    upward = _loss_axis(scene, height)
-    spots = _spots(scene.points, across, upward, right)
-    frame = Box(_LEFT + 2, _TOP - 8, width - _LEFT - 4, height - _TOP - _BOTTOM + 6)
+    plane = Plane(scene.points, scene.budget, *size)
     return picture(
         name,
         f"{scene.cost} against {scene.loss}",
         scene.desc,
         size,
-        _region(scene, across, upward, right),
-        _grid(scene, across, upward, right),
-        _lane(width, height) if has_lane else "",
-        *[_bar(spot, upward) for spot in spots if spot.point.upper is not None],
-        *[mark(spot.point.role, spot.x, spot.y, spot.point.tip) for spot in reversed(spots)],
-        *_labels(spots, upward, frame, _budget_label(scene, upward, right)),
+        _allowed(plane),
+        _axes(plane),
+        _names(plane, scene),
+        _strip(plane.strip) if plane.strip else "",
+        _limit(plane),
+        *[_bound(plane, spot, spot.point.upper) for spot in plane.spots],
+        *[mark(spot.point.role, spot.x, spot.y, spot.point.tip) for spot in reversed(plane.spots)],
+        *[_label(spot, text, box) for spot, text, box in labels(plane)],
     )
 
 
-def _loss_axis(scene: Scene, height: float) -> Axis:
-    budget = scene.budget
-    seen = [point.drop for point in scene.points]
-    seen += [point.upper for point in scene.points if point.upper is not None]
-    top = min(max([*seen, budget * 1.5]), budget * _REACH)
-    bottom = max(min([*seen, 0.0]), -budget * _REACH)
-    room = (top - bottom) * 0.1
-    return Axis(bottom - room, top + room, height - _BOTTOM, _TOP)
+def labels(plane: Plane) -> list[tuple[Spot, str, Box]]:
+    """Return the labels that fit, each with its place.
 
-
-def _spots(points: Sequence[Point], across: Axis, upward: Axis, right: float) -> list[_Spot]:
-    """Return every point with its place, the most important first."""
-    spots: list[_Spot] = []
-    lanes: list[float] = []  # of each column in the strip, where its last mark is
-    for point in sorted(points, key=lambda one: (_PRIORITY.index(one.role), one.drop)):
-        y = upward.at(point.drop)
-        if point.cost is not None:
-            spots.append(_Spot(point, across.at(point.cost), y))
-            continue
-        column = next(
-            (place for place, last in enumerate(lanes) if abs(last - y) >= 2 * RADIUS), len(lanes)
-        )
-        lanes[column : column + 1] = [y]
-        spots.append(_Spot(point, right + 20.0 + (column * 2.2 * RADIUS) % (_LANE - 24.0), y))
-    return spots
-
-
-def _region(scene: Scene, across: Axis, upward: Axis, right: float) -> Markup:
-    line = upward.at(scene.budget)
-    return element(
-        "rect",
-        x=across.start,
-        y=line,
-        width=right - across.start,
-        height=upward.start - line,
-        class_="allowed",
-    )
-
-
-def _grid(scene: Scene, across: Axis, upward: Axis, right: float) -> Markup:
-    parts = []
-    for value in upward.ticks():
-        y = upward.at(value)
-        label = numbers.setting(round(value, 9))
-        parts += [
-            element("line", x1=_LEFT, x2=right, y1=y, y2=y, class_="rule"),
-            element("text", label, x=_LEFT - 8, y=y + 4, text_anchor="end", class_="tick"),
+    A variant with a cost is labelled between the axes, the others wherever there is room.
+    """
+    inside = Box(LEFT + 2, TOP - 8, plane.area.width - 4, plane.area.height + 6)
+    anywhere = Box(LEFT + 2, TOP - 8, plane.width - LEFT - 4, plane.area.height + 6)
+    line = Box(LEFT, plane.upward.at(plane.budget) - 2, plane.area.width, 4)
+    taken = [line, _limit_box(plane), *[_covered(plane, spot) for spot in plane.spots]]
+    found: list[tuple[Spot, str, Box]] = []
+    for frame, is_timed in ((inside, True), (anywhere, False)):
+        spots = [spot for spot in plane.spots if (spot.point.cost is not None) == is_timed]
+        texts = [_named(plane, spot) for spot in spots]
+        anchors = [
+            Anchor(spot.x, spot.y, text_width(text, FONT_PX), 16.0, _CLEARANCE)
+            for spot, text in zip(spots, texts, strict=True)
         ]
-    for value in across.ticks(4 if right < 400 else 6):
-        x = across.at(value)
-        label = f"{value:,.6g}"
-        parts.append(
-            element("text", label, x=x, y=upward.start + 18, text_anchor="middle", class_="tick")
-        )
-    middle = (across.start + right) / 2
-    line = upward.at(scene.budget)
-    parts += [
-        element("line", x1=_LEFT, x2=right, y1=upward.start, y2=upward.start, class_="axis"),
-        element("line", x1=_LEFT, x2=right, y1=line, y2=line, class_="budget"),
-        element(
-            "text", scene.cost, x=middle, y=upward.start + 38, text_anchor="middle", class_="name"
-        ),
-        element("text", scene.loss, x=2, y=_TOP - 12, class_="name"),
-    ]
-    box = _budget_label(scene, upward, right)
-    parts.append(_text(f"budget {numbers.setting(scene.budget)}", box, "note"))
-    return element("g", *parts)
+        boxes = place(anchors, taken, frame)
+        found += [
+            (spot, text, box)
+            for spot, text, box in zip(spots, texts, boxes, strict=True)
+            if box is not None
+        ]
+        taken += [box for box in boxes if box is not None]
+    return found
 
 
-def _budget_label(scene: Scene, upward: Axis, right: float) -> Box:
-    width = text_width(f"budget {numbers.setting(scene.budget)}", FONT_PX)
-    return Box(right - width, upward.at(scene.budget) - 18, width, 16)
-
-
-def _lane(width: float, height: float) -> Markup:
-    left = width - _RIGHT - _LANE + 6
-    return element(
-        "g",
-        element(
-            "rect",
-            x=left,
-            y=_TOP,
-            width=_LANE - 6,
-            height=height - _TOP - _BOTTOM,
-            class_="lane",
-        ),
-        element(
-            "text",
-            "not timed",
-            x=left + (_LANE - 6) / 2,
-            y=height - _BOTTOM + 18,
-            text_anchor="middle",
-            class_="tick",
-        ),
-    )
-
-
-def _bar(spot: _Spot, upward: Axis) -> Markup:
-    """Return the line from the estimate to its upper bound."""
-    assert spot.point.upper is not None
-    top = upward.at(spot.point.upper)
-    kind = f"bound {spot.point.role}"
-    stem = element("line", x1=spot.x, x2=spot.x, y1=spot.y, y2=top, class_=kind)
-    if not upward.holds(spot.point.upper):
-        return stem
-    cap = element("line", x1=spot.x - 5, x2=spot.x + 5, y1=top, y2=top, class_=kind)
-    return element("g", stem, cap)
-
-
-def _labels(spots: list[_Spot], upward: Axis, frame: Box, reserved: Box) -> list[Markup]:
-    texts = [_label(spot, upward, frame.width * 0.45) for spot in spots]
-    anchors = [
-        Anchor(spot.x, spot.y, text_width(text, FONT_PX), 15.0, 12.0)
-        for spot, text in zip(spots, texts, strict=True)
-    ]
-    taken = [reserved, *[_covered(spot, upward) for spot in spots]]
-    return [
-        _text(text, box, f"label {spot.point.role}")
-        for spot, text, box in zip(spots, texts, place(anchors, taken, frame), strict=True)
-        if box is not None
-    ]
-
-
-def _label(spot: _Spot, upward: Axis, width: float) -> str:
-    name = shortened(spot.point.name, width, FONT_PX)
-    if upward.holds(spot.point.drop):
+def _named(plane: Plane, spot: Spot) -> str:
+    name = shortened(spot.point.name, plane.width * 0.4, FONT_PX)
+    if plane.upward.holds(spot.point.drop):
         return name
     return f"{name} ({numbers.share(spot.point.drop)})"
 
 
-def _covered(spot: _Spot, upward: Axis) -> Box:
-    top = spot.y if spot.point.upper is None else min(spot.y, upward.at(spot.point.upper))
+def _covered(plane: Plane, spot: Spot) -> Box:
+    top = spot.y
+    if spot.point.upper is not None:
+        top = min(top, plane.upward.at(spot.point.upper))
     return Box(spot.x - RADIUS, top - RADIUS, 2 * RADIUS, spot.y - top + 2 * RADIUS)
+
+
+def _label(spot: Spot, text: str, box: Box) -> Markup:
+    """Return a label, led to its mark by a line when it is not close by."""
+    written = _text(text, box, f"label {spot.point.role}")
+    x, y = box.nearest(spot.x, spot.y)
+    away = math.hypot(x - spot.x, y - spot.y)
+    if away <= _CLEARANCE + 2:
+        return written
+    part = RADIUS / away
+    start = (spot.x + (x - spot.x) * part, spot.y + (y - spot.y) * part)
+    line = element("line", x1=start[0], y1=start[1], x2=x, y2=y, class_="leader")
+    return element("g", line, written)
+
+
+def _allowed(plane: Plane) -> Markup:
+    area, line = plane.area, plane.upward.at(plane.budget)
+    return element(
+        "rect", x=area.x, y=line, width=area.width, height=area.bottom - line, class_="allowed"
+    )
+
+
+def _axes(plane: Plane) -> Markup:
+    area, parts = plane.area, []
+    for value in plane.upward.ticks():
+        y = plane.upward.at(value)
+        label = numbers.setting(round(value, 9))
+        parts += [
+            element("line", x1=area.x, x2=area.right, y1=y, y2=y, class_="rule"),
+            element("text", label, x=area.x - 8, y=y + 4, text_anchor="end", class_="tick"),
+        ]
+    for value in plane.across.ticks(3 if plane.width < 500 else 6):
+        x = plane.across.at(value)
+        parts.append(
+            element(
+                "text",
+                f"{value:,.10g}",
+                x=x,
+                y=area.bottom + 18,
+                text_anchor="middle",
+                class_="tick",
+            )
+        )
+    floor = area.bottom
+    return element(
+        "g", *parts, element("line", x1=area.x, x2=area.right, y1=floor, y2=floor, class_="axis")
+    )
+
+
+def _names(plane: Plane, scene: Scene) -> Markup:
+    below = plane.height - BOTTOM + 38
+    middle = plane.area.x + plane.area.width / 2
+    return element(
+        "g",
+        element("text", scene.cost, x=middle, y=below, text_anchor="middle", class_="name"),
+        element("text", scene.loss, x=2, y=TOP - 12, class_="name"),
+    )
+
+
+def _limit(plane: Plane) -> Markup:
+    y = plane.upward.at(plane.budget)
+    line = element("line", x1=LEFT, x2=plane.area.right, y1=y, y2=y, class_="budget")
+    return element("g", line, _text(_limit_name(plane), _limit_box(plane), "note"))
+
+
+def _limit_name(plane: Plane) -> str:
+    return f"budget {numbers.setting(plane.budget)}"
+
+
+def _limit_box(plane: Plane) -> Box:
+    width = text_width(_limit_name(plane), FONT_PX)
+    return Box(plane.area.right - width, plane.upward.at(plane.budget) - 19, width, 16)
+
+
+def _strip(box: Box) -> Markup:
+    middle = box.x + box.width / 2
+    words = [
+        element("text", word, x=middle, y=box.bottom + below, text_anchor="middle", class_="tick")
+        for word, below in (("cost", 18), ("unknown", 32))
+    ]
+    area = element("rect", x=box.x, y=box.y, width=box.width, height=box.height, class_="strip")
+    return element("g", area, *words)
+
+
+def _bound(plane: Plane, spot: Spot, upper: float | None) -> Markup:
+    """Return the line from the estimate to its upper bound."""
+    if upper is None:
+        return Markup()
+    top = plane.upward.at(upper)
+    kind = f"bound {spot.point.role}"
+    stem = element("line", x1=spot.x, x2=spot.x, y1=spot.y, y2=top, class_=kind)
+    if not plane.upward.holds(upper):
+        return stem
+    cap = element("line", x1=spot.x - 5, x2=spot.x + 5, y1=top, y2=top, class_=kind)
+    return element("g", stem, cap)
 
 
 def _text(text: str, box: Box, kind: str) -> Markup:

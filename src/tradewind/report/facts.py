@@ -52,7 +52,7 @@ def _gain(manifest: Manifest) -> Fact:
     gain = chosen.throughput_gain if is_rate else chosen.speedup
     name = "Gain in throughput" if is_rate else "Speed-up of one request"
     detail = numbers.interval(gain)
-    return Fact(name, numbers.times(gain), f"{detail}, 95% interval" if detail else "")
+    return Fact(name, numbers.times(gain), f"95% interval {detail}" if detail else "")
 
 
 def _loss(record: VariantRecord) -> Fact:
@@ -88,13 +88,13 @@ def bindings(manifest: Manifest) -> list[Fact]:
     version = machine.engines.get(chosen.engine, "version unknown")
     settings = ", ".join(f"{name} {_worded(value)}" for name, value in chosen.settings.items())
     return [
-        Fact("Original graph", source.model_digest, "SHA-256", is_code=True),
-        Fact("Chosen graph", chosen.model_digest, "SHA-256", is_code=True),
+        Fact("Original graph, SHA-256", source.model_digest, is_code=True),
+        Fact("Chosen graph, SHA-256", chosen.model_digest, is_code=True),
         Fact("Engine", f"{chosen.engine} {version}", settings),
         Fact("CPU", machine.cpu, " ".join(machine.isa)),
         Fact("Preprocessing", _steps(manifest.preprocessing)),
-        Fact("Data", source.data_digest, "SHA-256", is_code=True),
-        Fact("Splits", manifest.splits.digest, "SHA-256", is_code=True),
+        Fact("Data, SHA-256", source.data_digest, is_code=True),
+        Fact("Splits, SHA-256", manifest.splits.digest, is_code=True),
     ]
 
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from tradewind.budget import Objective
 from tradewind.bundle import Manifest, VariantRecord
 from tradewind.report import numbers, sentences
-from tradewind.report.chart import Point, Scene
+from tradewind.report.chart import Scene
 from tradewind.report.latency_chart import Bar
+from tradewind.report.plane import Point
 from tradewind.report.standing import in_order, role
 
 
@@ -77,7 +78,7 @@ def _point(one: VariantRecord, manifest: Manifest, cost: _Cost) -> Point | None:
 
 
 def _tip(one: VariantRecord, value: float | None, drop: float, cost: _Cost) -> str:
-    price = "not timed" if value is None else f"{numbers.significant(value)} {cost.unit}"
+    price = "cost not measured" if value is None else f"{numbers.significant(value)} {cost.unit}"
     text = f"{one.variant}: {price}, drop {numbers.share(drop)}"
     bound = "" if one.drop is None else f", at most {numbers.at_most(one.drop.upper)}"
     return text + bound

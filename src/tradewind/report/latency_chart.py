@@ -70,7 +70,7 @@ def _grid(across: Axis, height: float, about: int) -> Markup:
         anchor = "start" if value == 0 else "middle"
         parts += [
             element("line", x1=x, x2=x, y1=_TOP, y2=floor, class_="rule"),
-            element("text", f"{value:,.6g}", x=x, y=floor + 16, text_anchor=anchor, class_="tick"),
+            element("text", f"{value:,.10g}", x=x, y=floor + 16, text_anchor=anchor, class_="tick"),
         ]
     return element("g", *parts)
 

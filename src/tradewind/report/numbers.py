@@ -80,13 +80,13 @@ def times(found: Ratio | None) -> str:
 
 
 def interval(found: Ratio | None) -> str:
-    """Return the interval of a ratio, such as `3.71 to 3.92`; empty when there is none."""
+    """Return the interval of a ratio, such as `3.71 to 3.92`; empty when there is no ratio."""
     if found is None or not is_known(found.ratio):
         return ""
     low, high = found.low, found.high
     if is_known(low) and is_known(high):
         return f"{factor(low)} to {factor(high)}"
-    return f"above {factor(low)}" if is_known(low) and low > 0 else "range unknown"
+    return f"above {factor(low)}" if is_known(low) and low > 0 else "unknown"
 
 
 def probability(value: float) -> str:

@@ -15,13 +15,23 @@ class Box:
     width: float
     height: float
 
+    @property
+    def right(self) -> float:
+        """The greatest x."""
+        return self.x + self.width
+
+    @property
+    def bottom(self) -> float:
+        """The greatest y."""
+        return self.y + self.height
+
     def overlaps(self, other: "Box") -> bool:
         """Say whether the two share more than an edge."""
         return (
-            self.x < other.x + other.width
-            and other.x < self.x + self.width
-            and self.y < other.y + other.height
-            and other.y < self.y + self.height
+            self.x < other.right
+            and other.x < self.right
+            and self.y < other.bottom
+            and other.y < self.bottom
         )
 
     def is_inside(self, frame: "Box") -> bool:
@@ -29,9 +39,13 @@ class Box:
         return (
             self.x >= frame.x
             and self.y >= frame.y
-            and self.x + self.width <= frame.x + frame.width
-            and self.y + self.height <= frame.y + frame.height
+            and self.right <= frame.right
+            and self.bottom <= frame.bottom
         )
+
+    def nearest(self, x: float, y: float) -> tuple[float, float]:
+        """Return the point of the rectangle that is nearest to a point."""
+        return min(max(x, self.x), self.right), min(max(y, self.y), self.bottom)
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,26 @@ def evidence(record: VariantRecord) -> str:
     return f"{where}, it {_counted(found)}: {_concluded(found)}."
 
 
+def nearest(manifest: Manifest) -> str:
+    """Say which variant came closest to a certificate; empty when none was tested in vain."""
+    tested = [
+        (one.certificate.drop_upper, one)
+        for one in manifest.variants
+        if one.certificate is not None and not one.certificate.certified
+    ]
+    if not tested:
+        return ""
+    _, closest = min(tested, key=lambda item: item[0])
+    return f"{closest.variant} came closest. {evidence(closest)}"
+
+
+def support(manifest: Manifest) -> str:
+    """Say what speaks for the answer, or what spoke against any other."""
+    if manifest.chosen.variant == manifest.baseline.variant:
+        return nearest(manifest) or unproven(manifest)
+    return unproven(manifest) or evidence(manifest.chosen)
+
+
 def _counted(found: Certificate) -> str:
     if found.kind == "agreement":
         return f"answered {found.worse:,} differently from the original"

@@ -5,24 +5,25 @@ from collections.abc import Sequence
 
 from tradewind.bundle import Refusal
 
+_NUMBER = r"(\d[\d,]*(?:\.\d+)?)"
 # what a reason measures, the most surprising first; whatever else is said comes after
 _MEASURES = (
-    re.compile(r"(\d[\d,.]*)%"),  # answers lost
-    re.compile(r"(\d[\d,.]*) times"),  # time or memory needed
-    re.compile(r"(\d[\d,.]*) M[BW]|(\d[\d,.]*) ms"),  # a limit that was broken
+    re.compile(rf"{_NUMBER}%"),  # answers lost
+    re.compile(rf"{_NUMBER} times"),  # time or memory needed
+    re.compile(rf"{_NUMBER} (?:MB|ms)"),  # a limit that was broken
 )
 
 
 def telling(refusals: Sequence[Refusal], count: int = 3) -> list[Refusal]:
     """Return a few refusals of different kinds, the most surprising first.
 
-    Reasons are of one kind when they begin with the same two words; of each kind the one with
-    the largest number stands for all.
+    Reasons are of one kind when they begin with the same two words, numbers aside; of each kind
+    the one with the largest number stands for all.
     """
     ranked = sorted(refusals, key=_rank)
     kinds: dict[str, Refusal] = {}
     for refusal in ranked:
-        kinds.setdefault(" ".join(refusal.why.split()[:2]), refusal)
+        kinds.setdefault(" ".join(re.sub(r"\S*\d\S*", "", refusal.why).split()[:2]), refusal)
     return list(kinds.values())[:count]
 
 
@@ -32,6 +33,5 @@ def _rank(refusal: Refusal) -> tuple[int, float]:
     for place, pattern in enumerate(_MEASURES):
         found = pattern.search(refusal.why)
         if found is not None:
-            text = next(group for group in found.groups() if group)
-            return place, -float(text.rstrip(".,").replace(",", "") or 0)
+            return place, -float(found[1].replace(",", ""))
     return len(_MEASURES), 0.0

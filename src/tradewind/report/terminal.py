@@ -46,10 +46,9 @@ class _Summary:
         manifest, width = self.manifest, options.max_width
         records = finalists(in_order(manifest))
         chosen = f"{sentences.answer(manifest)} {sentences.cut_short(manifest)}".strip()
-        evidence = sentences.unproven(manifest) or sentences.evidence(manifest.chosen)
         yield _said("Promised", sentences.promise(manifest.budget), width)
         yield _said("Chosen", chosen, width)
-        yield _said("Evidence", evidence, width)
+        yield _said("Evidence", sentences.support(manifest), width)
         yield ""
         yield _table(manifest, records[:MAX_ROWS], width)
         if len(records) > MAX_ROWS:
