@@ -75,7 +75,7 @@ def labels(plane: Plane) -> list[tuple[Spot, str, Box]]:
         spots = [spot for spot in plane.spots if (spot.point.cost is not None) == is_timed]
         texts = [_named(plane, spot) for spot in spots]
         anchors = [
-            Anchor(spot.x, spot.y, text_width(text, FONT_PX), 16.0, _CLEARANCE)
+            Anchor(spot.x, spot.y, _width(text, spot), 16.0, _CLEARANCE)
             for spot, text in zip(spots, texts, strict=True)
         ]
         boxes = place(anchors, taken, frame)
@@ -95,6 +95,10 @@ def _named(plane: Plane, spot: Spot) -> str:
     return f"{name} ({numbers.share(spot.point.drop)})"
 
 
+def _width(text: str, spot: Spot) -> float:
+    return text_width(text, FONT_PX) * (1.1 if spot.point.role == "chosen" else 1.0)  # bold
+
+
 def _covered(plane: Plane, spot: Spot) -> Box:
     top = spot.y
     if spot.point.upper is not None:
@@ -104,7 +108,8 @@ def _covered(plane: Plane, spot: Spot) -> Box:
 
 def _label(spot: Spot, text: str, box: Box) -> Markup:
     """Return a label, led to its mark by a line when it is not close by."""
-    written = _text(text, box, f"label {spot.point.role}")
+    towards = "start" if box.x > spot.x else "end" if box.right < spot.x else "middle"
+    written = _text(text, box, f"label {spot.point.role}", towards)
     x, y = box.nearest(spot.x, spot.y)
     away = math.hypot(x - spot.x, y - spot.y)
     if away <= _CLEARANCE + 2:
@@ -162,7 +167,7 @@ def _names(plane: Plane, scene: Scene) -> Markup:
 def _limit(plane: Plane) -> Markup:
     y = plane.upward.at(plane.budget)
     line = element("line", x1=LEFT, x2=plane.area.right, y1=y, y2=y, class_="budget")
-    return element("g", line, _text(_limit_name(plane), _limit_box(plane), "note"))
+    return element("g", line, _text(_limit_name(plane), _limit_box(plane), "note", "end"))
 
 
 def _limit_name(plane: Plane) -> str:
@@ -197,5 +202,7 @@ def _bound(plane: Plane, spot: Spot, upper: float | None) -> Markup:
     return element("g", stem, cap)
 
 
-def _text(text: str, box: Box, kind: str) -> Markup:
-    return element("text", text, x=box.x, y=box.y + box.height - 4, class_=kind)
+def _text(text: str, box: Box, kind: str, towards: str = "start") -> Markup:
+    """Return a text in its box, at the side where what it belongs to is."""
+    x = {"start": box.x, "middle": box.x + box.width / 2, "end": box.right}[towards]
+    return element("text", text, x=x, y=box.bottom - 4, text_anchor=towards, class_=kind)
