@@ -22,6 +22,7 @@ from tradewind.serve.app import App
 from tradewind.serve.bodies import Bodies
 from tradewind.serve.compute import Compute
 from tradewind.serve.endpoint import Endpoint
+from tradewind.serve.leaving import await_end_of_others, leave_at_once, native_threads
 from tradewind.serve.metrics import ServerMetrics
 from tradewind.serve.port import ClaimedPort, claim_port
 from tradewind.serve.routes import Routes
@@ -75,7 +76,9 @@ def run(
 ) -> None:
     """Serve until SIGTERM or SIGINT, then answer what was accepted and return.
 
-    Must be called on the main thread. The runners stay open.
+    Must be called on the main thread. The runners stay open. When requests are still being
+    computed at the end of `drain_timeout_s`, the process ends here, with exit code 0: no engine
+    can be interrupted, and none survives the end of the interpreter under it.
 
     Args:
         models: with different names.
@@ -96,7 +99,9 @@ def run(
         for model in models:
             warm_up(model)
         with asyncio.Runner(loop_factory=_new_event_loop) as runner:
-            runner.run(_Server(models, settings, port).serve(on_ready))
+            is_idle = runner.run(_Server(models, settings, port).serve(on_ready))
+    if not is_idle:
+        leave_at_once()
 
 
 class _Server:
@@ -111,8 +116,9 @@ class _Server:
         self._stop = asyncio.Event()
         self._is_listening = False
 
-    async def serve(self, on_ready: Callable[[str], None]) -> None:
-        """Listen, answer, drain."""
+    async def serve(self, on_ready: Callable[[str], None]) -> bool:
+        """Listen, answer, drain; return whether nothing is computed any more."""
+        others = native_threads()
         app, bodies, threads = self._assemble()
         granian = self._granian(app)
         self._stop_on_signals()
@@ -129,6 +135,8 @@ class _Server:
             granian.stop()  # type: ignore[no-untyped-call]
             with contextlib.suppress(TimeoutError):  # a connection that nothing came from
                 await asyncio.wait_for(listening, timeout=1.0)
+            await await_end_of_others(others)
+            return app.in_flight == 0
         finally:
             sweeping.cancel()
             for pool in threads:
