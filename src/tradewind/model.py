@@ -59,12 +59,28 @@ class Model:
 
     @cached_property
     def graph(self) -> ir.Model:
-        """The graph in memory, shared: look at it, but never change it."""
+        """The graph in memory, shared: look at it, but never change it.
+
+        Raises:
+            ModelError: the content is no ONNX graph.
+        """
         return self.thaw()
 
     def thaw(self) -> ir.Model:
-        """Return a copy of the graph that may be changed."""
-        return ir.serde.deserialize_model(onnx.load_model_from_string(self.content))
+        """Return a copy of the graph that may be changed.
+
+        Raises:
+            ModelError: the content is no ONNX graph.
+        """
+        try:
+            return ir.serde.deserialize_model(onnx.load_model_from_string(self.content))
+        except Exception as error:  # the class depends on how protobuf was built
+            raise ModelError(
+                self.origin.source,
+                "an ONNX graph",
+                f"{type(error).__name__}: {error}".strip(),
+                "the file is cut off or damaged; copy or export it again.",
+            ) from error
 
     def with_graph(self, graph: ir.Model) -> "Model":
         """Return a model of the same origin that holds `graph`.

@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 import ml_dtypes
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -198,3 +200,45 @@ class Signature:
 def names(specs: tuple[TensorSpec, ...]) -> str:
     """Return the tensor names, separated by commas."""
     return ", ".join(spec.name for spec in specs)
+
+
+def save_tensors(path: Path, tensors: Tensors) -> None:
+    """Write arrays of every element type, under any names, for `load_tensors` to read.
+
+    Args:
+        path: a file that ends in `.npz`.
+        tensors: what to write; strings come back as objects.
+    """
+    index = [(name, Datatype.of(array.dtype), array.shape) for name, array in tensors.items()]
+    arrays = [_stored(array) for array in tensors.values()]
+    header = np.frombuffer(msgspec.msgpack.encode(index), np.uint8)
+    # by position: names of inputs may be those of numpy's own arguments
+    np.savez(path, header, *arrays, allow_pickle=False)
+
+
+def load_tensors(path: Path) -> dict[str, Array]:
+    """Read what `save_tensors` wrote."""
+    with np.load(path, allow_pickle=False) as archive:
+        header, *arrays = (archive[name] for name in archive.files)
+    index = msgspec.msgpack.decode(
+        header.tobytes(), type=list[tuple[str, Datatype, tuple[int, ...]]]
+    )
+    return {
+        name: _restored(array, datatype, shape)
+        for (name, datatype, shape), array in zip(index, arrays, strict=True)
+    }
+
+
+def _stored(array: Array) -> Array:
+    datatype = Datatype.of(array.dtype)
+    if datatype is Datatype.BYTES:
+        return np.frombuffer(msgspec.msgpack.encode(array.ravel().tolist()), np.uint8)
+    return array.view(np.uint16) if datatype is Datatype.BF16 else array
+
+
+def _restored(array: Array, datatype: Datatype, shape: tuple[int, ...]) -> Array:
+    if datatype is Datatype.BYTES:
+        strings = np.empty(int(np.prod(shape)), object)
+        strings[:] = msgspec.msgpack.decode(array.tobytes())
+        return strings.reshape(shape)
+    return array.view(datatype.numpy)

@@ -4,8 +4,10 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
+from tradewind.errors import EngineError
 from tradewind.model import Model
 from tradewind.runners import Runner
+from tradewind.tensors import Datatype
 
 
 @dataclass(frozen=True)
@@ -28,9 +30,31 @@ class Engine(ABC):
 
         Raises:
             EngineError: the runtime cannot run this model; names the operator where it can.
+            ModelError: the model is no ONNX graph.
         """
 
     @property
     @abstractmethod
     def label(self) -> str:
-        """The engine with the settings that matter, short enough for a table."""
+        """The engine with every setting that is not the default; no two settings share one."""
+
+
+def check_datatypes(model: Model, runtime: str, unsupported: tuple[Datatype, ...]) -> None:
+    """Raise if a tensor goes in or out whose element type the runtime cannot hand over.
+
+    Args:
+        model: what is about to be compiled.
+        runtime: its name in the message.
+        unsupported: element types that its Python binding does not know.
+
+    Raises:
+        EngineError: names the tensor.
+    """
+    for spec in (*model.signature.inputs, *model.signature.outputs):
+        if spec.datatype in unsupported:
+            raise EngineError(
+                f"{model.origin.source}: {spec.name}",
+                f"a tensor that {runtime} can exchange",
+                spec.datatype.value,
+                "cast it inside the model, or choose another engine.",
+            )

@@ -5,11 +5,11 @@ from typing import ClassVar, Literal, final
 
 import onnxruntime as ort
 
-from tradewind.engines.engine import Engine
+from tradewind.engines.engine import Engine, check_datatypes
 from tradewind.errors import EngineError, SettingError
 from tradewind.model import Model
 from tradewind.runners import Runner
-from tradewind.tensors import Array, Signature, Tensors
+from tradewind.tensors import Array, Datatype, Signature, Tensors
 
 _OPTIMIZATION = {
     "none": ort.GraphOptimizationLevel.ORT_DISABLE_ALL,
@@ -46,6 +46,7 @@ class OnnxRuntime(Engine):
         return " ".join(["ONNX Runtime", *([f"({', '.join(notes)})"] if notes else [])])
 
     def compile(self, model: Model) -> Runner:
+        check_datatypes(model, "ONNX Runtime", (Datatype.BF16,))
         options = ort.SessionOptions()
         options.intra_op_num_threads = self.threads
         options.graph_optimization_level = _OPTIMIZATION[self.optimization]
@@ -71,7 +72,7 @@ class _Session(Runner):
     """One inference session; ONNX Runtime lets threads share it."""
 
     def __init__(self, session: ort.InferenceSession, signature: Signature) -> None:
-        self._session = session
+        self._session: ort.InferenceSession | None = session
         self._signature = signature
         self._outputs = [spec.name for spec in signature.outputs]
 
@@ -80,14 +81,17 @@ class _Session(Runner):
         return self._signature
 
     def __call__(self, inputs: Tensors) -> dict[str, Array]:
+        session = self._session
+        if session is None:
+            raise EngineError("onnxruntime", "an open session", "one that was closed")
         try:
-            answers = self._session.run(self._outputs, dict(inputs))
+            answers = session.run(self._outputs, dict(inputs))
         except Exception as error:
             raise EngineError("onnxruntime", "an answer", _reason(error)) from error
         return dict(zip(self._outputs, answers, strict=True))
 
     def close(self) -> None:
-        del self._session
+        self._session = None
 
 
 def _reason(error: Exception) -> str:

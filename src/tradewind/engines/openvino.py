@@ -10,11 +10,12 @@ from typing import ClassVar, Literal, final
 import numpy as np
 import openvino as ov
 
-from tradewind.engines.engine import Engine
+from tradewind.engines.engine import Engine, check_datatypes
+from tradewind.engines.reductions import repair_reductions
 from tradewind.errors import EngineError, SettingError
 from tradewind.model import Model
 from tradewind.runners import Runner
-from tradewind.tensors import Array, Datatype, Signature, Tensors
+from tradewind.tensors import Array, Datatype, Signature, Tensors, TensorSpec
 
 
 @final
@@ -58,11 +59,12 @@ class OpenVINO(Engine):
         notes: list[str] = [] if self.precision == "f32" else [self.precision]
         notes += [f"{self.threads} threads"] if self.threads else []
         notes += [f"{self.streams} streams"] if self.streams > 1 else []
+        sizes = "+".join(map(str, self.batch_sizes))
+        notes += [f"batch {sizes}"] if sizes else []
         return " ".join(["OpenVINO", *([f"({', '.join(notes)})"] if notes else [])])
 
     def compile(self, model: Model) -> Runner:
-        if any(spec.datatype is Datatype.BYTES for spec in model.signature.inputs):
-            raise EngineError(model.origin.source, "a model that OpenVINO can run", "string inputs")
+        check_datatypes(model, "OpenVINO", (Datatype.BYTES, Datatype.BF16))
         compiled = _Compiled(self, model)
         compiled.prepare(None)  # an unsupported operator shows here, not at the first request
         return compiled
@@ -85,6 +87,10 @@ class _Requests:
 
     def __init__(self, compiled: ov.CompiledModel) -> None:
         self._compiled = compiled
+        # an input that nothing depends on is dropped from the graph, which moves the others
+        self.positions: dict[str, int] = {
+            name: index for index, port in enumerate(compiled.inputs) for name in port.get_names()
+        }
         self._idle: SimpleQueue[ov.InferRequest] = SimpleQueue()
 
     @contextlib.contextmanager
@@ -113,28 +119,29 @@ class _Compiled(Runner):
         self._by_size: dict[int | None, _Requests] = {}
         self._lock = threading.Lock()
         self._core = ov.Core()
+        self._is_closed = False
 
     @property
     def signature(self) -> Signature:
         return self._model.signature
 
     def __call__(self, inputs: Tensors) -> dict[str, Array]:
+        if self._is_closed:
+            raise EngineError("openvino", "an open runner", "one that was closed")
         requests = self.prepare(self._size(inputs))
-        # a shared tensor needs memory in order; what a request holds is set anew every time
-        tensors = {
-            spec.name: ov.Tensor(np.ascontiguousarray(inputs[spec.name]), shared_memory=True)
-            for spec in self.signature.inputs
-        }
+        used = [spec for spec in self.signature.inputs if spec.name in requests.positions]
         try:
+            tensors = {requests.positions[spec.name]: _tensor(spec, inputs) for spec in used}
             with requests.one() as request:
-                for index, spec in enumerate(self.signature.inputs):
-                    request.set_input_tensor(index, tensors[spec.name])
+                # what a request holds is set anew every time: it shares the callers' memory
+                for index, tensor in tensors.items():
+                    request.set_input_tensor(index, tensor)
                 request.infer()
                 return {
                     spec.name: request.get_output_tensor(index).data.copy()
                     for index, spec in enumerate(self.signature.outputs)
                 }
-        except RuntimeError as error:
+        except (RuntimeError, TypeError, ValueError) as error:  # all three come from its binding
             raise EngineError("openvino", "an answer", _reason(error)) from error
 
     def prepare(self, size: int | None) -> _Requests:
@@ -148,6 +155,7 @@ class _Compiled(Runner):
             return self._by_size[size]
 
     def close(self) -> None:
+        self._is_closed = True
         self._by_size.clear()
 
     def _size(self, inputs: Tensors) -> int | None:
@@ -159,6 +167,7 @@ class _Compiled(Runner):
     def _compile(self, size: int | None) -> ov.CompiledModel:
         try:
             graph = self._core.read_model(self._model.content)
+            repair_reductions(graph)
             if size is not None:
                 graph.reshape(
                     {
@@ -175,8 +184,32 @@ class _Compiled(Runner):
             ) from error
 
 
+def _tensor(spec: TensorSpec, inputs: Tensors) -> ov.Tensor:
+    """Return what was given for one input, in memory that the runtime can read.
+
+    Raises:
+        EngineError: an integer needs more than 32 bits; the CPU plug-in would drop the others.
+    """
+    array = np.asarray(inputs[spec.name], order="C")
+    if spec.datatype in (Datatype.INT64, Datatype.UINT64) and array.size:
+        low, high = int(array.min()), int(array.max())
+        if low < _INT32.min or high > _INT32.max:
+            got = str(low if low < _INT32.min else high)
+            raise EngineError(f"openvino: {spec.name}", "integers of 32 bits at most", got)
+    # sharing needs memory that may be written, which a view of a request's bytes is not
+    return ov.Tensor(array, shared_memory=array.flags.writeable)
+
+
+_INT32 = np.iinfo(np.int32)
+
+
 def _reason(error: Exception) -> str:
     """Return the line of OpenVINO's message that says what is wrong."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    telling = [line for line in lines if not line.startswith(("Exception from", "Check "))]
+    lines = [line.strip(" -") for line in str(error).splitlines() if line.strip()]
+    telling = [line for line in lines if not line.startswith(_EMPTY_PHRASES)]
     return (telling or lines or [type(error).__name__])[-1 if telling else 0][:400]
+
+
+_EMPTY_PHRASES = (
+    "Exception from", "Check ", "FrontEnd API failed", "Model wasn't", "Summary:", "To facilitate",
+)  # fmt: skip

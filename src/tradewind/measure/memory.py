@@ -9,12 +9,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 import msgspec
-import numpy as np
 
 from tradewind.engines import ENGINES, Engine
 from tradewind.errors import EngineError
 from tradewind.model import Model, Origin
-from tradewind.tensors import Tensors
+from tradewind.tensors import Tensors, load_tensors, save_tensors
 
 
 def peak_memory_bytes(
@@ -36,19 +35,21 @@ def peak_memory_bytes(
     with tempfile.TemporaryDirectory(prefix="tradewind-") as name:
         folder = Path(name)
         model.save(folder / "model.onnx")
-        np.savez(folder / "inputs.npz", allow_pickle=False, **inputs)
+        save_tensors(folder / "inputs.npz", inputs)
         request = {"engine": engine.name, "settings": asdict(engine)}
         (folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
+        # -P: a file of the working directory must not pass for a module of the same name
+        command = [sys.executable, "-P", "-m", "tradewind.measure.memory", name]
         try:
-            done = subprocess.run(
-                [sys.executable, "-m", "tradewind.measure.memory", name],
-                capture_output=True,
-                check=True,
-                timeout=timeout_s,
-            )
-        except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
-            raise EngineError(engine.label, "an answer in a fresh process", f"{error}") from error
-        return int(done.stdout)
+            subprocess.run(command, capture_output=True, check=True, timeout=timeout_s, text=True)
+        except subprocess.CalledProcessError as error:
+            last = "".join(error.stderr.strip().splitlines()[-1:])
+            got = f"exit status {error.returncode}, {last}".rstrip(", ")
+            raise EngineError(engine.label, "an answer in a fresh process", got) from error
+        except subprocess.TimeoutExpired as error:
+            got = f"none within {timeout_s:g} s"
+            raise EngineError(engine.label, "an answer in a fresh process", got) from error
+        return int((folder / "answer").read_text(encoding="utf-8"))
 
 
 def _main(folder: Path) -> None:
@@ -56,12 +57,12 @@ def _main(folder: Path) -> None:
     kind = next(kind for kind in ENGINES if kind.name == request["engine"])
     engine = msgspec.convert(request["settings"], kind)
     model = Model((folder / "model.onnx").read_bytes(), Origin("onnx", "model.onnx"))
-    with np.load(folder / "inputs.npz", allow_pickle=False) as archive:
-        inputs = {key: archive[key] for key in archive.files}
+    inputs = load_tensors(folder / "inputs.npz")
     with engine.compile(model) as runner:
         for _ in range(3):
             runner(inputs)
-    print(_peak_bytes())
+    # not printed: a runtime may print as well
+    (folder / "answer").write_text(str(_peak_bytes()), encoding="utf-8")
 
 
 def _peak_bytes() -> int:

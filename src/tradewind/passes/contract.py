@@ -21,18 +21,27 @@ class Observed:
     """Real inputs, as many as the pass asked for or as many as there are.
 
     Args:
-        inputs: one array for every input of the model, [examples, ...] each.
+        inputs: one array for every input of the model, [examples, ...] each; a scalar holds
+            for all examples.
     """
 
     inputs: dict[str, Array]
 
     def __len__(self) -> int:
-        return len(next(iter(self.inputs.values()))) if self.inputs else 0
+        return next((len(array) for array in self.inputs.values() if array.ndim), 0)
 
     def batches(self, size: int) -> Iterator[dict[str, Array]]:
         """Yield the examples in order, `size` at a time; the last batch may be smaller."""
         for start in range(0, len(self), size):
-            yield {name: array[start : start + size] for name, array in self.inputs.items()}
+            yield {
+                name: array[start : start + size] if array.ndim else array
+                for name, array in self.inputs.items()
+            }
+
+    def full_batches(self, size: int) -> list[dict[str, Array]]:
+        """Return the batches of exactly `size` examples; those left over are not among them."""
+        whole = len(self) // size
+        return [batch for batch, _ in zip(self.batches(size), range(whole), strict=False)]
 
 
 @dataclass(frozen=True)
@@ -66,4 +75,4 @@ class Pass(ABC):
     @property
     @abstractmethod
     def label(self) -> str:
-        """The pass with the settings that matter, short enough for a table."""
+        """The pass with every setting that is not the default; no two settings share one."""

@@ -11,7 +11,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 import msgspec
-import numpy as np
 
 from tradewind.errors import PassError, TradewindError
 from tradewind.model import Model, Origin
@@ -21,6 +20,7 @@ from tradewind.passes.quantize_dynamic import QuantizeDynamic
 from tradewind.passes.quantize_nncf import QuantizeNNCF
 from tradewind.passes.quantize_static import QuantizeStatic
 from tradewind.passes.upgrade_opset import UpgradeOpset
+from tradewind.tensors import load_tensors, save_tensors
 
 PASSES: tuple[type[Pass], ...] = (
     Fold,
@@ -44,19 +44,30 @@ def apply_isolated(step: Pass, model: Model, seen: Observed, timeout_s: float) -
     Raises:
         PassError: the pass failed, crashed its process, or took longer than `timeout_s`.
     """
-    with tempfile.TemporaryDirectory(prefix="tradewind-") as name:
-        folder = Path(name)
-        model.save(folder / "model.onnx")
-        np.savez(folder / "inputs.npz", allow_pickle=False, **seen.inputs)
-        request = {"pass": step.name, "settings": asdict(step), "origin": asdict(model.origin)}
-        (folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
-        _run([sys.executable, "-m", "tradewind.passes.isolation", name], step, timeout_s, folder)
-        answer = json.loads((folder / "answer.json").read_text(encoding="utf-8"))
-        if "error" in answer:
-            raise PassError(*answer["error"])
-        return Change(
-            Model((folder / "changed.onnx").read_bytes(), model.origin), answer["summary"]
-        )
+    try:
+        with tempfile.TemporaryDirectory(prefix="tradewind-") as name:
+            return _apply_in(Path(name), step, model, seen, timeout_s)
+    except OSError as error:
+        raise PassError(
+            step.label,
+            f"room for temporary files in {tempfile.gettempdir()}",
+            error.strerror or str(error),
+            "point TMPDIR at a folder with space.",
+        ) from error
+
+
+def _apply_in(folder: Path, step: Pass, model: Model, seen: Observed, timeout_s: float) -> Change:
+    model.save(folder / "model.onnx")
+    save_tensors(folder / "inputs.npz", seen.inputs)
+    request = {"pass": step.name, "settings": asdict(step), "origin": asdict(model.origin)}
+    (folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
+    # -P: a file of the working directory must not pass for a module of the same name
+    command = [sys.executable, "-P", "-m", "tradewind.passes.isolation", str(folder)]
+    _run(command, step, timeout_s, folder)
+    answer = json.loads((folder / "answer.json").read_text(encoding="utf-8"))
+    if "error" in answer:
+        raise PassError(*answer["error"])
+    return Change(Model((folder / "changed.onnx").read_bytes(), model.origin), answer["summary"])
 
 
 def _run(command: list[str], step: Pass, timeout_s: float, folder: Path) -> None:
@@ -68,7 +79,7 @@ def _run(command: list[str], step: Pass, timeout_s: float, folder: Path) -> None
         try:
             code = child.wait(timeout_s)
         except subprocess.TimeoutExpired:
-            raise PassError(step.label, f"an end within {timeout_s:.0f} s", "none") from None
+            raise PassError(step.label, f"an end within {timeout_s:g} s", "none") from None
         finally:
             if child.poll() is None:  # timed out or interrupted
                 with contextlib.suppress(ProcessLookupError):
@@ -87,8 +98,7 @@ def _main(folder: Path) -> None:
     step = msgspec.convert(request["settings"], kind)
     origin = Origin(**request["origin"])
     model = Model((folder / "model.onnx").read_bytes(), origin)
-    with np.load(folder / "inputs.npz", allow_pickle=False) as archive:
-        seen = Observed({name: archive[name] for name in archive.files})
+    seen = Observed(load_tensors(folder / "inputs.npz"))
     try:
         change = step.apply(model, seen)
     except TradewindError as error:

@@ -10,7 +10,8 @@ import onnx
 from tradewind.errors import PassError
 from tradewind.model import Model
 from tradewind.passes.contract import Change, Needs, Observed, Pass
-from tradewind.passes.quantize_static import quantized_summary, without_inferred_shapes
+from tradewind.passes.front_end import FrontEnd, front_end
+from tradewind.passes.quantize_static import prepared, quantized
 from tradewind.passes.silence import silenced
 
 
@@ -25,6 +26,7 @@ class QuantizeDynamic(Pass):
     weights: Literal["s8", "u8"] = "s8"
     per_channel: bool = True
     reduce_range: bool = False  # 7-bit weights, for CPUs whose int8 products saturate
+    front_end: FrontEnd = "float"
 
     def needs(self, model: Model) -> Needs:
         return Needs()
@@ -33,14 +35,16 @@ class QuantizeDynamic(Pass):
         # imported here because it costs a second that serving never needs
         from onnxruntime import quantization as ortq
 
+        proto = prepared(model)
         with tempfile.TemporaryDirectory(prefix="tradewind-") as folder, silenced():
             path = Path(folder) / "quantized.onnx"
             try:
                 ortq.quantize_dynamic(
-                    without_inferred_shapes(model),
+                    proto,
                     path,
                     # convolutions are left out: on CPUs their dynamic form is far slower
                     op_types_to_quantize=["MatMul", "Gemm", "Attention", "LSTM", "Gather"],
+                    nodes_to_exclude=front_end(proto) if self.front_end == "float" else [],
                     per_channel=self.per_channel,
                     reduce_range=self.reduce_range,
                     weight_type=(
@@ -54,8 +58,12 @@ class QuantizeDynamic(Pass):
                     f"{type(error).__name__}: {error}",
                 ) from error
             proto = onnx.load(path)
-        return Change(model.with_proto(proto), quantized_summary(proto))
+        return quantized(model, proto)
 
     @property
     def label(self) -> str:
-        return f"int8 dynamic{'' if self.per_channel else ' per tensor'}"
+        notes: list[str] = [] if self.weights == "s8" else [self.weights]
+        notes += [] if self.per_channel else ["per tensor"]
+        notes += ["7-bit weights"] if self.reduce_range else []
+        notes += [] if self.front_end == "float" else ["front end too"]
+        return " ".join(["int8 dynamic", *notes])

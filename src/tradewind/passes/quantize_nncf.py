@@ -5,12 +5,11 @@ import os
 from dataclasses import dataclass
 from typing import ClassVar, Literal, final
 
-import onnx
-
 from tradewind.errors import PassError, SettingError
 from tradewind.model import Model
 from tradewind.passes.contract import Change, Needs, Observed, Pass
-from tradewind.passes.quantize_static import quantized_summary
+from tradewind.passes.front_end import FrontEnd, front_end
+from tradewind.passes.quantize_static import calibration_batches, prepared, quantized
 from tradewind.passes.silence import silenced
 
 
@@ -26,6 +25,7 @@ class QuantizeNNCF(Pass):
     is_transformer: bool = False  # keeps the patterns of attention apart
     fast_bias_correction: bool = True
     examples: int = 300
+    front_end: FrontEnd = "float"
 
     def __post_init__(self) -> None:
         if self.examples < 1:
@@ -40,8 +40,9 @@ class QuantizeNNCF(Pass):
         import nncf
 
         nncf.set_log_level(logging.ERROR)
-        batch_size = model.signature.fixed_batch or 1
-        batches = list(seen.batches(batch_size))
+        batches = calibration_batches(model, seen, 1)
+        proto = prepared(model)
+        spared = front_end(proto) if self.front_end == "float" else []
         presets = {
             "performance": nncf.QuantizationPreset.PERFORMANCE,
             "mixed": nncf.QuantizationPreset.MIXED,
@@ -49,12 +50,13 @@ class QuantizeNNCF(Pass):
         try:
             with silenced():
                 proto = nncf.quantize(
-                    onnx.load_model_from_string(model.content),
+                    proto,
                     nncf.Dataset(batches),
                     preset=presets[self.preset],
                     subset_size=len(batches),
                     fast_bias_correction=self.fast_bias_correction,
                     model_type=nncf.ModelType.TRANSFORMER if self.is_transformer else None,
+                    ignored_scope=nncf.IgnoredScope(names=spared) if spared else None,
                 )
         except Exception as error:  # NNCF raises whatever its parts raise
             raise PassError(
@@ -62,10 +64,13 @@ class QuantizeNNCF(Pass):
                 "a graph that NNCF can quantize",
                 f"{type(error).__name__}: {error}",
             ) from error
-        return Change(model.with_proto(proto), quantized_summary(proto))
+        return quantized(model, proto)
 
     @property
     def label(self) -> str:
         notes: list[str] = [] if self.preset == "performance" else [self.preset]
         notes += ["transformer"] if self.is_transformer else []
+        notes += [] if self.fast_bias_correction else ["slow bias correction"]
+        notes += [] if self.examples == 300 else [f"{self.examples} examples"]
+        notes += [] if self.front_end == "float" else ["front end too"]
         return " ".join(["int8 NNCF", *notes])

@@ -11,8 +11,12 @@ import onnx
 from tradewind.errors import PassError, SettingError
 from tradewind.model import Model
 from tradewind.passes.contract import Change, Needs, Observed, Pass
+from tradewind.passes.front_end import FrontEnd, front_end, name_nodes
 from tradewind.passes.silence import silenced
 from tradewind.tensors import Array
+
+_MIN_OPSET = 13
+"""Before it, weights cannot be dequantized channel by channel."""
 
 
 @final
@@ -31,6 +35,7 @@ class QuantizeStatic(Pass):
     calibration: Literal["minmax", "percentile", "entropy"] = "minmax"
     percentile: float = 99.99
     examples: int = 200
+    front_end: FrontEnd = "float"
 
     def __post_init__(self) -> None:
         if not 50 < self.percentile <= 100:
@@ -51,20 +56,25 @@ class QuantizeStatic(Pass):
             "percentile": ortq.CalibrationMethod.Percentile,
             "entropy": ortq.CalibrationMethod.Entropy,
         }
-        batch_size = model.signature.fixed_batch or 8
+        if (opset := model.graph.opset_imports.get("", 0)) < _MIN_OPSET:
+            hint = "upgrade the graph with `UpgradeOpset` first."
+            raise PassError(model.origin.source, f"opset {_MIN_OPSET}", f"opset {opset}", hint)
+        batches = calibration_batches(model, seen, 8)
+        proto = prepared(model)
         with tempfile.TemporaryDirectory(prefix="tradewind-") as folder, silenced():
             path = Path(folder) / "quantized.onnx"
             try:
                 ortq.quantize_static(
-                    without_inferred_shapes(model),
+                    proto,
                     path,
-                    _Reader(seen, batch_size),
+                    _Reader(batches),
                     quant_format=ortq.QuantFormat.QDQ,
                     per_channel=self.per_channel,
                     reduce_range=self.reduce_range,
                     activation_type=kinds[self.activations],
                     weight_type=kinds[self.weights],
                     calibrate_method=methods[self.calibration],
+                    nodes_to_exclude=front_end(proto) if self.front_end == "float" else [],
                     extra_options={
                         "ActivationSymmetric": self.is_symmetric,
                         "CalibTensorRangeSymmetric": self.is_symmetric,
@@ -80,7 +90,7 @@ class QuantizeStatic(Pass):
                     f"{type(error).__name__}: {error}",
                 ) from error
             proto = onnx.load(path)
-        return Change(model.with_proto(proto), quantized_summary(proto))
+        return quantized(model, proto)
 
     @property
     def label(self) -> str:
@@ -89,19 +99,18 @@ class QuantizeStatic(Pass):
         notes += [] if self.per_channel else ["per tensor"]
         notes += ["7-bit weights"] if self.reduce_range else []
         notes += [] if self.calibration == "minmax" else [self.calibration]
+        notes += [] if self.percentile == 99.99 else [f"{self.percentile:g}%"]
+        notes += [] if self.examples == 200 else [f"{self.examples} examples"]
+        notes += [] if self.front_end == "float" else ["front end too"]
         return f"int8 {' '.join(notes)}"
 
 
 class _Reader:
     """Hands the calibrator one range of the examples at a time."""
 
-    def __init__(self, seen: Observed, batch_size: int) -> None:
-        self._batches = [
-            batch
-            for batch in seen.batches(batch_size)
-            if len(next(iter(batch.values()))) == batch_size or len(seen) < batch_size
-        ]
-        self._left: Iterator[dict[str, Array]] = iter(self._batches)
+    def __init__(self, batches: list[dict[str, Array]]) -> None:
+        self._batches = batches
+        self._left: Iterator[dict[str, Array]] = iter(batches)
 
     def __len__(self) -> int:
         return len(self._batches)
@@ -113,22 +122,44 @@ class _Reader:
         return next(self._left, None)
 
 
-def without_inferred_shapes(model: Model) -> onnx.ModelProto:
-    """Return the graph without the shapes of tensors inside it.
+def calibration_batches(model: Model, seen: Observed, size: int) -> list[dict[str, Array]]:
+    """Return the examples in batches that the graph takes.
+
+    Args:
+        model: what will be run on them.
+        seen: the examples.
+        size: examples in one batch, where the graph leaves it free.
+
+    Raises:
+        PassError: there are fewer examples than one batch needs.
+    """
+    wanted = model.signature.fixed_batch or max(min(size, len(seen)), 1)
+    found = seen.full_batches(wanted)
+    if not found:
+        raise PassError(
+            model.origin.source, f"{wanted} examples to calibrate on", f"{len(seen)} of them"
+        )
+    return found
+
+
+def prepared(model: Model) -> onnx.ModelProto:
+    """Return the graph with a name for every node, without the shapes of tensors inside it.
 
     The quantizer transposes weights and leaves the old shapes behind, on which its own shape
     inference then fails.
     """
     proto = onnx.load_model_from_string(model.content)
     del proto.graph.value_info[:]
+    name_nodes(proto)
     return proto
 
 
-def quantized_summary(proto: onnx.ModelProto) -> str:
-    """Return how many tensors a graph quantizes.
+def quantized(model: Model, proto: onnx.ModelProto) -> Change:
+    """Return what a quantizer made of `model`, with how many tensors it quantized.
 
     Raises:
-        PassError: none, so that nothing was gained.
+        PassError: none, so that nothing was gained; or the graph breaks a rule of ONNX, as
+            quantizers leave it behind where they meet a type that they do not know.
     """
     pairs = sum(
         node.op_type in ("QuantizeLinear", "DynamicQuantizeLinear") for node in proto.graph.node
@@ -142,5 +173,22 @@ def quantized_summary(proto: onnx.ModelProto) -> str:
         for tensor in proto.graph.initializer
     )
     if not weights and not dense:
-        raise PassError("graph", "an operator with weights to quantize", "none")
-    return f"{weights} weights in int8, {pairs} activations quantized"
+        raise PassError(model.origin.source, "an operator with weights to quantize", "none")
+    _unlist_weights(proto)
+    try:
+        onnx.checker.check_model(proto, full_check=True)
+    except Exception as error:  # shape inference raises classes of its own
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise PassError(model.origin.source, "a graph of types that quantize", reason) from error
+    return Change(
+        model.with_proto(proto), f"{weights} weights in int8, {pairs} activations quantized"
+    )
+
+
+def _unlist_weights(proto: onnx.ModelProto) -> None:
+    """Take weights from the list of inputs, where files before IR version 4 have them all."""
+    weights = {tensor.name for tensor in proto.graph.initializer}
+    inputs = [value for value in proto.graph.input if value.name not in weights]
+    del proto.graph.input[:]
+    proto.graph.input.extend(inputs)
+    proto.ir_version = max(proto.ir_version, 4)

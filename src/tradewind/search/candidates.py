@@ -71,6 +71,7 @@ def quantizers(model: Model, effort: Effort, hardware: Hardware) -> tuple[Pass, 
         QuantizeStatic(calibration="entropy", reduce_range=saturates),
         QuantizeStatic(activations="s8", is_symmetric=True, reduce_range=saturates),
         QuantizeStatic(per_channel=False, reduce_range=saturates),
+        QuantizeNNCF(is_transformer=is_transformer, front_end="int8"),
     ]
     if is_transformer:
         likely.append(QuantizeNNCF())
@@ -93,9 +94,11 @@ def engine_options(
     cores = hardware.cores
     threads = [0, 1] if cores > 1 else [0]
     options: list[list[Engine]] = [[OnnxRuntime(threads=count) for count in threads]]
-    precisions = [
-        precision for precision in OpenVINO.precisions() if graph.is_exact or precision == "f32"
-    ]
+    # what int8 leaves in float is worth computing in bf16 where it is much: in attention
+    mixes = graph.is_exact or any(
+        node.op_type == "Softmax" for node in graph.model.graph.graph.all_nodes()
+    )
+    precisions = [one for one in OpenVINO.precisions() if one == "f32" or mixes]
     for precision in precisions:
         settings: list[Engine] = [
             OpenVINO(precision, threads=count, batch_sizes=batch_sizes) for count in threads

@@ -10,7 +10,7 @@ from tradewind.evidence import (
     PairedCounts,
     certify_agreement,
     certify_with_labels,
-    drop_p_value,
+    drop_upper_bound,
     fixed_sequence,
 )
 from tradewind.search.costs import cost_of, no_gain
@@ -23,12 +23,16 @@ WORTHWHILE = 0.98
 """A variant that needs more than this share of the baseline's cost is no gain worth a test."""
 
 
+CLEARLY = 1.1
+"""Quick timings that differ by less than this factor may be the other way round."""
+
+
 def order(job: Job, baseline: Trial, trials: list[Trial]) -> list[Trial]:
     """Return the variants to certify, safest first; the others are told why not.
 
     Only the select split and quick timings decide, so that the order is fixed before an example
-    of the certify split is looked at. Kept are the variants on the Pareto front of the evidence
-    (p-value on the select split) against the cost.
+    of the certify split is looked at. Kept are the variants on the Pareto front of the risk (the
+    drop that the select split cannot rule out) against the cost.
     """
     cost = cost_of(job)
     worth = []
@@ -39,15 +43,15 @@ def order(job: Job, baseline: Trial, trials: list[Trial]) -> list[Trial]:
         if why:
             trial.refusals.append(why)
         else:
-            worth.append((_p_value(job, trial.select), cost(trial), trial))
+            worth.append((_risk(job, trial.select), cost(trial), trial))
     worth.sort(key=lambda item: (not item[2].is_original, item[0], item[1]))
     front: list[tuple[float, float, Trial]] = []
-    for p_value, price, trial in worth:
-        better = next((kept for kept in front if kept[1] <= price), None)
+    for risk, price, trial in worth:
+        better = next((kept for kept in front if kept[1] * CLEARLY <= price), None)
         if better is None:
-            front.append((p_value, price, trial))
+            front.append((risk, price, trial))
         else:
-            trial.refusals.append(f"{better[2].name} is as safe and costs no more")
+            trial.refusals.append(f"{better[2].name} is as safe and costs less")
     return [trial for _, _, trial in front]
 
 
@@ -59,8 +63,9 @@ def _why_not(job: Job, price: float, counts: PairedCounts) -> str:
     return ""
 
 
-def _p_value(job: Job, counts: PairedCounts) -> float:
-    return drop_p_value(counts, job.budget.max_drop)
+def _risk(job: Job, counts: PairedCounts) -> float:
+    """Return the drop that the select split cannot rule out; p-values tie where it is small."""
+    return drop_upper_bound(counts, job.budget.confidence)
 
 
 class Certifier:
