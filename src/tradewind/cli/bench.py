@@ -41,7 +41,13 @@ from tradewind.tensors import Tensors
     help="Batch sizes to time; may be given several times. [default: 1 and 32]",
 )
 @click.option("--time", "time_text", default="20s", show_default=True, help="How long to time.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Repeats the order of turns.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Repeats the order of turns.",
+)
 @as_json
 def command(
     models: tuple[Path, ...],

@@ -13,7 +13,7 @@ import click
 import numpy as np
 
 from tradewind.cli.output import as_json, print_json, told
-from tradewind.errors import EngineError, ModelError
+from tradewind.errors import EngineError, ModelError, OutputError
 from tradewind.tensors import Array
 
 # beside the training script in a checkout, beside this package when it is installed
@@ -23,7 +23,7 @@ _HOMES = (
 )
 
 
-@click.command("demo")
+@click.command("demo", epilog="Example: tradewind demo --time 30s")
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -40,22 +40,34 @@ def command(out: Path, time_text: str, as_json: bool) -> None:
     scikit-learn's handwritten digits that its training has not seen. Takes two minutes.
     """
     console = told()
-    home = _home()
-    out.mkdir(parents=True, exist_ok=True)
-    model, data, bundle = out / "digits.onnx", out / "digits.npz", out / "digits.tw"
-    shutil.copyfile(home / "digits.onnx", model)
-    runpy.run_path(str(home / "data.py"))["write_npz"](data)
+    model, data, bundle = _lay_out(out)
     arguments = ["optimize", model, "--data", data, "--max-drop", "0.01", "--time", time_text]
     arguments += ["--overwrite"] if bundle.exists() else []
-    console.print(f"$ tradewind {' '.join(map(str, arguments))}")
+    console.print(f"$ tradewind {' '.join(map(str, arguments))}", soft_wrap=True)
     document = _optimize([str(one) for one in arguments], as_json=as_json)
-    console.print(f"\n$ tradewind serve {bundle}")
+    console.print(f"\n$ tradewind serve {bundle}", soft_wrap=True)
     answer = _ask(bundle, data)
     console.print(_drawing(answer.image))
     console.print(f"The server reads this as {answer.digit}; its label says {answer.label}.")
-    console.print(f"Open {bundle / 'report.html'} in a browser for the whole story.")
+    story = f"Open {bundle / 'report.html'} in a browser for the whole story."
+    console.print(story, soft_wrap=True)
     if as_json:
         print_json({**document, "answer": {"digit": answer.digit, "label": answer.label}})
+
+
+def _lay_out(out: Path) -> tuple[Path, Path, Path]:
+    """Put the model and its data into `out`; return where they are and where the bundle goes."""
+    home = _home()
+    model, data = out / "digits.onnx", out / "digits.npz"
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(home / "digits.onnx", model)
+        runpy.run_path(str(home / "data.py"))["write_npz"](data)
+    except OSError as error:
+        hint = "choose another place with `--out DIR`."
+        got = error.strerror or str(error)
+        raise OutputError(str(out), "a folder that can be written to", got, hint) from error
+    return model, data, out / "digits.tw"
 
 
 def _home() -> Path:
@@ -68,17 +80,24 @@ def _home() -> Path:
 def _optimize(arguments: list[str], *, as_json: bool) -> dict[str, object]:
     """Run the main job as a user would; return what it printed for programs."""
     command = [sys.executable, "-m", "tradewind", *arguments]
-    if not as_json:
-        _check(subprocess.run(command, check=False).returncode)
-        return {}
-    done = subprocess.run([*command, "--json"], check=False, stdout=subprocess.PIPE)
-    _check(done.returncode)
-    return dict(json.loads(done.stdout))
+    if as_json:
+        child = subprocess.Popen([*command, "--json"], stdout=subprocess.PIPE)
+    else:
+        child = subprocess.Popen(command)
+    printed = _ended(child)
+    if child.returncode:
+        click.echo(printed, nl=False)  # it says what went wrong
+        raise click.exceptions.Exit(child.returncode)
+    return dict(json.loads(printed)) if as_json else {}
 
 
-def _check(code: int) -> None:
-    if code:
-        raise click.exceptions.Exit(code)
+def _ended(child: "subprocess.Popen[bytes]") -> bytes:
+    """Wait for a child, whatever Ctrl-C makes of it; return what it printed into a pipe."""
+    while True:
+        try:
+            return child.communicate()[0] or b""
+        except KeyboardInterrupt:
+            continue  # the child got it too, and goes on with what it has finished
 
 
 class _Answer:
@@ -106,7 +125,7 @@ def _ask(bundle: Path, data: Path) -> _Answer:
                 raise EngineError("tradewind serve", "a server", f"exit {server.wait()}")
             text += line
         url = json.loads(text)["url"]
-        told().print(f"$ curl {url}/v2/models/digits/infer -d @image.json")
+        told().print(f"$ curl {url}/v2/models/digits/infer -d @image.json", soft_wrap=True)
         return _Answer(image[0, 0], label, _infer(url, image))
     finally:
         server.send_signal(signal.SIGTERM)

@@ -19,7 +19,7 @@ EXTRAS = {"sklearn": ("sklearn", "skl2onnx", "skops")}
 INT8 = ("avx_vnni", "avx512_vnni", "amx_int8", "dotprod", "i8mm")
 
 
-@click.command("doctor")
+@click.command("doctor", epilog="Example: tradewind doctor --json")
 @as_json
 def command(as_json: bool) -> None:
     """Show what this machine has: CPU features, engines, extras, limits; and what is missing."""

@@ -12,7 +12,7 @@ from tradewind.cli.opening import open_examples
 from tradewind.cli.output import as_json, print_json, shown, told
 from tradewind.cli.watching import Watching
 from tradewind.data import Dataset
-from tradewind.errors import SettingError
+from tradewind.errors import ModelError, SettingError
 from tradewind.importers import load_model
 from tradewind.report import page, summary
 from tradewind.search import Effort, SearchSettings, optimize, pack, parse_time
@@ -114,7 +114,7 @@ def command(
 
     Ctrl-C ends the search early and keeps what was finished.
     """
-    target = out or model.with_suffix(".tw")
+    target = out or _beside(model)
     settings = SearchSettings(parse_time(time_text), effort, seed)
     budget = Budget(
         metric or "accuracy", max_drop, confidence, objective, max_latency_ms, max_memory_mb
@@ -135,6 +135,13 @@ def command(
         print_json(document(manifest, target))
     else:
         shown().print(summary(manifest, str(target)))
+
+
+def _beside(model: Path) -> Path:
+    """Return the bundle's place when none is given: next to the model."""
+    if not model.name:
+        raise ModelError(str(model), "a model file", "a folder", "name the file in it.")
+    return model.with_suffix(".tw")
 
 
 def document(manifest: Manifest, target: Path) -> dict[str, object]:

@@ -17,12 +17,17 @@ as_json = click.option(
 
 def told() -> Console:
     """Return the console for progress and notes."""
-    return Console(stderr=True, highlight=False)
+    return _console(is_stderr=True)
 
 
 def shown() -> Console:
     """Return the console for what was asked for."""
-    return Console(highlight=False)
+    return _console(is_stderr=False)
+
+
+def _console(*, is_stderr: bool) -> Console:
+    # names of files and shapes such as [batch, 3] are no markup
+    return Console(stderr=is_stderr, highlight=False, markup=False, emoji=False)
 
 
 def print_json(document: Any) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 import numpy as np
 
+from tradewind.cli.archives import write_archive
 from tradewind.cli.opening import Opened, open_any
 from tradewind.cli.output import as_json, print_json, shown
 from tradewind.cli.tables import write_table
@@ -37,6 +38,10 @@ def command(model: Path, data: str, out: Path, label: str, batch_size: int, as_j
         raise OutputError(str(out), "a name ending in .npz, .parquet or .csv", out.name)
     if not out.absolute().parent.is_dir():
         raise OutputError(str(out), "an existing folder", f"no folder {out.parent}")
+    for given in (Path(data), model):
+        if given.resolve() in (out.resolve(), *out.resolve().parents):
+            hint = "what was given is never changed; choose another name."
+            raise OutputError(str(out), f"a place outside of {given}", "one within", hint)
     opened = open_any(model)
     dataset = open_dataset(
         data, opened.model.signature, label=label, preprocessing=opened.preprocessing
@@ -47,7 +52,7 @@ def command(model: Path, data: str, out: Path, label: str, batch_size: int, as_j
         shapes = {name: list(array.shape) for name, array in answers.items()}
         print_json({"out": str(out), "examples": len(dataset), "outputs": shapes})
     else:
-        shown().print(f"{out}: {len(dataset):,} answers, {', '.join(answers)}")
+        shown().print(f"{out}: {len(dataset):,} answers, {', '.join(answers)}", soft_wrap=True)
 
 
 def answer_all(opened: Opened, dataset: Dataset, batch_size: int) -> dict[str, Array]:
@@ -75,12 +80,7 @@ def _write(out: Path, answers: dict[str, Array]) -> None:
         staging = Path(name)
         try:
             if out.suffix == ".npz":
-                # strings are stored with a fixed width, since objects would be pickled
-                plain = {
-                    key: array.astype(str) if array.dtype == object else array
-                    for key, array in answers.items()
-                }
-                np.savez(staging, allow_pickle=False, **plain)
+                write_archive(staging, answers)
             else:
                 write_table(staging, answers)
             staging.chmod(0o644)

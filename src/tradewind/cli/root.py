@@ -65,9 +65,8 @@ def run(arguments: list[str]) -> int:
     """
     as_json = "--json" in arguments
     try:
-        tradewind.main(arguments, prog_name="tradewind", standalone_mode=False)
-    except click.exceptions.Exit as leaving:
-        return leaving.exit_code
+        # what a command returns, or the code with which it raised click's Exit
+        code = tradewind.main(arguments, prog_name="tradewind", standalone_mode=False)
     except click.Abort:
         print_error("interrupted", as_json=as_json)
         return 130
@@ -93,4 +92,4 @@ def run(arguments: list[str]) -> int:
         hint = "run again with TRADEWIND_DEBUG=1 and report what it prints."
         print_error(f"{text}\nhint: {hint}", as_json=as_json)
         return 1
-    return 0
+    return code if isinstance(code, int) else 0

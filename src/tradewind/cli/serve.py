@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import math
 from pathlib import Path
 
 import click
@@ -67,6 +68,8 @@ def command(
     paths = [*models, *found_in(model_dir)]
     if not paths:
         raise SettingError("serve", "a bundle or a model", "nothing", "tradewind serve model.tw")
+    if not 0 < max_body_mb < math.inf:
+        raise SettingError("--max-body-mb", "a number above 0", f"{max_body_mb:g}")
     size = int(max_body_mb * 2**20)
     settings = Settings(
         host=host,
@@ -86,7 +89,8 @@ def command(
             if as_json:
                 print_json({"url": url, "models": names})
             else:
-                told().print(f"answering for {', '.join(names)} at {url} (Ctrl-C ends)")
+                line = f"answering for {', '.join(names)} at {url} (Ctrl-C ends)"
+                told().print(line, soft_wrap=True)
 
         run(served, settings, ready, port)
 

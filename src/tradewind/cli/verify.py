@@ -45,7 +45,7 @@ def command(bundle: Path, as_json: bool) -> None:
         )
         return
     console = shown()
-    console.print(f"{bundle}: every byte is as it was written.")
+    console.print(f"{bundle}: every byte is as it was written.", soft_wrap=True)
     if certificate is None or not certified:
         console.print(f"No certificate: {opened.manifest.reason}.")
     elif doubts:
