@@ -1,7 +1,7 @@
 """Which refusals are told first."""
 
 from tradewind.bundle import Manifest, Refusal
-from tradewind.report.telling import telling
+from tradewind.report.telling import is_untried, telling
 
 
 def test_the_greatest_loss_comes_first(good: Manifest) -> None:
@@ -23,3 +23,8 @@ def test_what_was_not_tried_comes_last() -> None:
 
 def test_versions_are_no_numbers_to_compare() -> None:
     assert telling([Refusal("a", "needs 1.2.3% of 4..5 times, 6,,7 ms")])
+
+
+def test_a_variant_that_time_ran_out_for_is_untried() -> None:
+    assert is_untried(Refusal("a", "time ran out after 32 of 200 examples"))
+    assert not is_untried(Refusal("a", "loses 1.9% of right answers"))

@@ -99,3 +99,9 @@ def test_the_table_shows_what_the_objective_is_about(
 def test_markup_in_names_is_shown_as_it_is(good: Manifest) -> None:
     manifest = replace(good, chosen=replace(good.chosen, variant="[red]int8[/red]"))
     assert "[red]int8[/red]" in printed(manifest, 120)
+
+
+def test_what_was_not_tried_is_not_counted_as_refused(good: Manifest) -> None:
+    text = flat(printed(good, 80))
+    assert "Refused 6 variants, among them:" in text
+    assert "Not tried 1 variant; the report says why." in text

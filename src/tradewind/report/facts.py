@@ -106,6 +106,8 @@ def _steps(found: Preprocessing | None) -> str:
 
 
 def _worded(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, (tuple, list)):
         return " ".join(_worded(item) for item in value) or "none"
     return f"{value:g}" if isinstance(value, float) else str(getattr(value, "value", value))

@@ -14,6 +14,7 @@ _ROW = 46.0
 _TOP, _BOTTOM = 6.0, 44.0
 _VALUES = 168.0  # width kept for the numbers behind the bars
 _NAME_PX = 13.0
+_REACH = 4.0  # a p99 above this many times the longest p50 would hide all bars
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,8 @@ def latency_bars(bars: Sequence[Bar], name: str, width: float, limit: float | No
         limit: the p99 that is allowed; None when any is.
     """
     height = _TOP + len(bars) * _ROW + _BOTTOM
-    longest = max(max(bar.p50, bar.p99) for bar in bars)
+    longest = max(bar.p50 for bar in bars)
+    longest = min(max(longest, *(bar.p99 for bar in bars)), longest * _REACH)
     values = min(_VALUES, width * 0.45)
     across = Axis(0.0, longest or 1.0, 1.0, width - values)
     desc = "; ".join(
@@ -91,7 +93,7 @@ def _row(bar: Bar, across: Axis, top: float, width: float) -> Markup:
             class_=f"bar {bar.role}",
         ),
         element("line", x1=p50, x2=p99, y1=middle, y2=middle, class_="whisker"),
-        element("line", x1=p99, x2=p99, y1=middle - 5, y2=middle + 5, class_="whisker"),
+        _end(p99, middle, is_inside=across.holds(bar.p99)),
         element(
             "text",
             f"{numbers.significant(bar.p50)} (p99 {numbers.significant(bar.p99)}) ms",
@@ -100,6 +102,14 @@ def _row(bar: Bar, across: Axis, top: float, width: float) -> Markup:
             class_="value",
         ),
     )
+
+
+def _end(x: float, y: float, *, is_inside: bool) -> Markup:
+    """Return a bar across the whisker's end, or an arrow where it goes on."""
+    if is_inside:
+        return element("line", x1=x, x2=x, y1=y - 5, y2=y + 5, class_="whisker")
+    points = f"{x - 5:.2f},{y - 4:.2f} {x:.2f},{y:.2f} {x - 5:.2f},{y + 4:.2f}"
+    return element("polyline", points=points, fill="none", class_="whisker")
 
 
 def _limit(limit: float, across: Axis, height: float) -> Markup:

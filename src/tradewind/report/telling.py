@@ -27,8 +27,13 @@ def telling(refusals: Sequence[Refusal], count: int = 3) -> list[Refusal]:
     return list(kinds.values())[:count]
 
 
+def is_untried(refusal: Refusal) -> bool:
+    """Say whether the search never came to a verdict, which is no fault of the variant."""
+    return refusal.why.lower().startswith(("not tried", "not tested", "time ran out"))
+
+
 def _rank(refusal: Refusal) -> tuple[int, float]:
-    if refusal.why.startswith(("not tried", "not tested")):
+    if is_untried(refusal):
         return len(_MEASURES) + 1, 0.0
     for place, pattern in enumerate(_MEASURES):
         found = pattern.search(refusal.why)

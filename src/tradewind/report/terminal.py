@@ -15,7 +15,7 @@ from tradewind.bundle import REPORT, Manifest, VariantRecord
 from tradewind.report import numbers, sentences
 from tradewind.report.numbers import UNKNOWN
 from tradewind.report.standing import finalists, in_order
-from tradewind.report.telling import telling
+from tradewind.report.telling import is_untried, telling
 
 MAX_ROWS = 8
 _INDENT = 10  # of what is said, behind its subject
@@ -71,16 +71,21 @@ def _wrapped(text: str, width: int) -> list[str]:
 
 
 def _refused(manifest: Manifest, width: int) -> Iterator[Text]:
-    count = len({refusal.variant for refusal in manifest.refused})
-    if count == 0:
-        return
-    few = telling(manifest.refused)
-    what = "1 variant" if count == 1 else f"{count:,} variants"
-    all_of_them = len(few) == len(manifest.refused)
-    yield _said("Refused", f"{what}:" if all_of_them else f"{what}, among them:", width)
-    for refusal in few:
-        lines = _wrapped(f"{refusal.variant}: {refusal.why}", width - _INDENT - 2)
-        yield Text(" " * _INDENT + "- " + f"\n{' ' * (_INDENT + 2)}".join(lines))
+    untried = {one.variant for one in manifest.refused if is_untried(one)}
+    judged = {one.variant for one in manifest.refused} - untried
+    if judged:
+        few = telling([one for one in manifest.refused if one.variant in judged])
+        among = "" if len(few) == len(judged) else ", among them"
+        yield _said("Refused", f"{_variants(len(judged))}{among}:", width)
+        for refusal in few:
+            lines = _wrapped(f"{refusal.variant}: {refusal.why}", width - _INDENT - 2)
+            yield Text(" " * _INDENT + "- " + f"\n{' ' * (_INDENT + 2)}".join(lines))
+    if untried:
+        yield _said("Not tried", f"{_variants(len(untried))}; the report says why.", width)
+
+
+def _variants(count: int) -> str:
+    return "1 variant" if count == 1 else f"{count:,} variants"
 
 
 def _table(manifest: Manifest, records: Sequence[VariantRecord], width: int) -> Table:
