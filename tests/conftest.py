@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.cases import SEED
 
 
 @pytest.fixture
@@ -22,3 +23,8 @@ def random() -> np.random.Generator:
     seed = secrets.randbits(32)
     print(f"seed: {seed}")
     return np.random.default_rng(seed)
+
+
+def pytest_report_header() -> str:
+    """Say how the weights of the shared models can be drawn again."""
+    return f"shared models: TRADEWIND_TEST_SEED={SEED}"
