@@ -73,7 +73,7 @@ class Model:
             ModelError: the content is no ONNX graph.
         """
         try:
-            return ir.serde.deserialize_model(onnx.load_model_from_string(self.content))
+            graph = ir.serde.deserialize_model(onnx.load_model_from_string(self.content))
         except Exception as error:  # the class depends on how protobuf was built
             raise ModelError(
                 self.origin.source,
@@ -81,6 +81,8 @@ class Model:
                 f"{type(error).__name__}: {error}".strip(),
                 "the file is cut off or damaged; copy or export it again.",
             ) from error
+        _check_order(graph.graph, self.origin.source)
+        return graph
 
     def with_graph(self, graph: ir.Model) -> "Model":
         """Return a model of the same origin that holds `graph`.
@@ -127,6 +129,24 @@ class Model:
     def save(self, path: Path) -> None:
         """Write the graph, weights included, to one `.onnx` file."""
         path.write_bytes(self.content)
+
+
+def _check_order(graph: ir.Graph, where: str) -> None:
+    """Raise unless every node comes after those that it depends on, as ONNX demands.
+
+    A cycle would keep some readers of the graph busy until the memory is used up.
+    """
+    ahead = set(graph)
+    for node in graph:
+        for value in node.inputs:
+            if value is not None and value.producer() in ahead:
+                raise ModelError(
+                    f"{where}: {node.name or node.op_type}",
+                    "nodes after those that they depend on",
+                    f"{value.name}, which is computed later or from itself",
+                    "sort the graph with `onnx_ir.passes.common.TopologicalSortPass`.",
+                )
+        ahead.remove(node)
 
 
 def _spec(value: ir.Value) -> TensorSpec:
