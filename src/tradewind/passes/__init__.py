@@ -1,6 +1,6 @@
 """Changes to a model, one a file, each checked against the original before it is used."""
 
-from tradewind.passes.checking import Difference, check, compare
+from tradewind.passes.checking import Difference, check, compare, judge
 from tradewind.passes.contract import Change, Needs, Observed, Pass
 from tradewind.passes.fold import Fold
 from tradewind.passes.isolation import PASSES, apply_isolated
@@ -24,4 +24,5 @@ __all__ = [
     "apply_isolated",
     "check",
     "compare",
+    "judge",
 ]

@@ -73,10 +73,19 @@ def check(
     if wanted != got:
         raise PassError(changed.origin.source, f"the outputs {wanted}", f"{got}")
     with engine.compile(original) as before, engine.compile(changed) as after:
-        difference = compare(before(inputs), after(inputs))
+        return judge(before(inputs), after(inputs), changed.origin.source, is_lossless)
+
+
+def judge(original: Tensors, changed: Tensors, where: str, is_lossless: bool) -> Difference:
+    """Return how far `changed` is from `original`, unless that is too far.
+
+    Raises:
+        PassError: as `compare`, or it is farther away than a lossless pass may be.
+    """
+    difference = compare(original, changed)
     if is_lossless and difference.relative > LOSSLESS_TOLERANCE:
         raise PassError(
-            changed.origin.source,
+            where,
             f"answers within a relative {LOSSLESS_TOLERANCE:g} of the original's",
             f"{difference.relative:.2g}",
         )

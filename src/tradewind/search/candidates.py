@@ -79,7 +79,12 @@ def quantizers(model: Model, effort: Effort, hardware: Hardware) -> tuple[Pass, 
 
 
 def engine_options(
-    graph: Graph, hardware: Hardware, batch_sizes: tuple[int, ...]
+    graph: Graph,
+    hardware: Hardware,
+    batch_sizes: tuple[int, ...],
+    *,
+    is_throughput: bool,
+    is_tiny: bool,
 ) -> list[list[Engine]]:
     """Return the engines to try on a graph: one list for every arithmetic, its settings inside.
 
@@ -88,11 +93,14 @@ def engine_options(
 
     Args:
         graph: what would run.
-        hardware: which kinds of arithmetic it has.
+        hardware: how many cores there are.
         batch_sizes: for which code of their own is worth compiling.
+        is_throughput: whether answers per second count, for which cores may work side by side.
+        is_tiny: whether the model is so small that one thread may be faster than two.
     """
     cores = hardware.cores
-    threads = [0, 1] if cores > 1 else [0]
+    threads = [0, 1] if cores > 1 and (is_tiny or is_throughput) else [0]
+    streams = [1, cores] if cores > 1 and is_throughput else [1]
     options: list[list[Engine]] = [[OnnxRuntime(threads=count) for count in threads]]
     # what int8 leaves in float is worth computing in bf16 where it is much: in attention
     mixes = graph.is_exact or any(
@@ -101,10 +109,10 @@ def engine_options(
     precisions = [one for one in OpenVINO.precisions() if one == "f32" or mixes]
     for precision in precisions:
         settings: list[Engine] = [
-            OpenVINO(precision, threads=count, batch_sizes=batch_sizes) for count in threads
+            OpenVINO(precision, streams=count, batch_sizes=batch_sizes) for count in streams
         ]
-        if cores > 1:
-            settings.append(OpenVINO(precision, streams=cores, batch_sizes=batch_sizes))
+        if is_tiny and cores > 1:
+            settings.append(OpenVINO(precision, threads=1, batch_sizes=batch_sizes))
         options.append(settings)
     return options
 

@@ -150,8 +150,6 @@ class _Search:
         self._look(screen, original)
         base, troubles = maker.base(max(job.deadline.left_s(SCREENED), 1.0))
         self._refused += [Refusal("fold", trouble.splitlines()[0]) for trouble in troubles]
-        if base.steps:
-            self._look(screen, base)
         for step in quantizers(job.model, job.settings.effort, job.hardware):
             left_s = job.deadline.left_s(SCREENED)
             if left_s <= 1:
@@ -166,6 +164,8 @@ class _Search:
                 continue
             if graph is not None:
                 self._look(screen, graph)
+        if base.steps:  # rarely faster: the engines fold for themselves
+            self._look(screen, base)
 
     def _look(self, screen: Screen, graph: Graph) -> None:
         """Screen one graph on every engine."""

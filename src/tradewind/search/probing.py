@@ -17,8 +17,8 @@ from tradewind.tensors import Array, Tensors
 BATCH_SIZES = (1, 8, 32, 64)
 TURN_S = 0.03
 ROUNDS = 6
-MAX_CALL_S = 0.5
-"""A batch that takes longer than this is too long to be worth probing larger ones."""
+MAX_PROBE_S = 2.0
+"""When probing a batch size takes longer than this, no larger one is probed."""
 
 
 @dataclass(frozen=True)
@@ -90,36 +90,53 @@ def probe(tasks: list[Task], seed: int, rounds: int = ROUNDS, limit_s: float = 2
     )
 
 
-def best_load(runner: Runner, inputs: Inputs, cores: int, seed: int) -> tuple[Load, float, float]:
-    """Find the batch size and concurrency with the highest throughput.
+@dataclass(frozen=True)
+class Throughput:
+    """The best load found for a runner, with what an example costs under it."""
+
+    load: Load
+    example_s: float  # wall time
+    cpu_s: float  # CPU time, all threads
+
+
+def best_load(runner: Runner, inputs: Inputs, callers: int, seed: int) -> Throughput:
+    """Find the batch size with the highest throughput, then whether several callers help.
 
     Args:
         runner: what answers.
-        inputs: batches of the sizes to try.
-        cores: as many callers at once are tried beside a single one.
+        inputs: batches of the sizes to try, the smallest first.
+        callers: as many at once are tried beside a single one.
         seed: fixes the order of timing.
-
-    Returns:
-        The load; wall seconds and CPU seconds per example under it.
     """
-    loads = []
+    best: Throughput | None = None
     for size, batch in sorted(inputs.by_size.items()):
         begin = time.perf_counter()
-        runner(batch)
-        loads += [Load(size, callers) for callers in sorted({1, cores})]
-        if time.perf_counter() - begin > MAX_CALL_S:
+        runner(batch)  # code for this batch size is compiled at the first call
+        [found] = _throughputs(runner, inputs, [Load(size, 1)], seed)
+        if best is None or found.example_s < best.example_s:
+            best = found
+        if time.perf_counter() - begin > MAX_PROBE_S:
             break
+    assert best is not None  # there is at least one size
+    if callers == 1:
+        return best
+    size = best.load.batch_size
+    both = _throughputs(runner, inputs, [Load(size, 1), Load(size, callers)], seed)
+    return min(both, key=lambda found: found.example_s)
+
+
+def _throughputs(runner: Runner, inputs: Inputs, loads: list[Load], seed: int) -> list[Throughput]:
     tasks = [
         Task(calling(runner, inputs.by_size[load.batch_size]), load.concurrency) for load in loads
     ]
-    timings = probe(tasks, seed, rounds=4, limit_s=4.0)
-    costs = [
-        float(np.median(timing.wall_per_call_s)) / load.batch_size
-        for timing, load in zip(timings, loads, strict=True)
+    return [
+        Throughput(
+            load,
+            float(np.median(timing.wall_per_call_s)) / load.batch_size,
+            timing.cpu_per_call_s / load.batch_size,
+        )
+        for load, timing in zip(loads, probe(tasks, seed, rounds=4, limit_s=0.5), strict=True)
     ]
-    best = int(np.argmin(costs))
-    load = loads[best]
-    return load, costs[best], timings[best].cpu_per_call_s / load.batch_size
 
 
 def settled(engine: Engine, load: Load, fixed: int | None) -> Engine:

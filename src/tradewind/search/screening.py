@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tradewind.engines import Engine, OnnxRuntime
+from tradewind.engines import Engine, OnnxRuntime, OpenVINO
 from tradewind.errors import PassError, TradewindError
 from tradewind.evidence import PairedCounts
 from tradewind.measure import Task, calling, peak_memory_bytes
-from tradewind.passes import check
+from tradewind.passes import judge
 from tradewind.runners import Runner
 from tradewind.search.candidates import Graph, engine_options
 from tradewind.search.costs import cost_of, no_gain
@@ -22,8 +22,8 @@ from tradewind.search.probing import (
     quickest,
     settled,
 )
-from tradewind.search.trials import Load, Trial
-from tradewind.tensors import Array
+from tradewind.search.trials import TINY_S, Load, Trial
+from tradewind.tensors import Array, Tensors
 
 HOPELESS = 200
 """After this many examples of the select split a variant that lost far too many is dropped."""
@@ -39,6 +39,7 @@ class Baseline:
 
     trial: Trial
     runner: Runner
+    sample: Tensors  # its outputs for `Job.sample`
     answers: Array  # to the select split, or as much of it as time allowed
     is_right: Array  # bool, of these answers
 
@@ -66,33 +67,36 @@ class Screen:
         job = self._job
         engine = OnnxRuntime()
         runner = engine.compile(job.model)
-        load, example_s, cpu_s = best_load(
-            runner, self._inputs, job.hardware.cores, job.settings.seed
-        )
+        found = best_load(runner, self._inputs, job.hardware.cores, job.settings.seed)
         [timing] = probe([Task(calling(runner, self._inputs.single))], job.settings.seed)
         graph = Graph((), job.model, "as it was given")
         trial = Trial(
             graph,
             engine,
-            load,
+            found.load,
             float(np.median(timing.medians_s)),
-            example_s,
-            cpu_s,
+            found.example_s,
+            found.cpu_s,
             name="original",
             is_baseline=True,
         )
         indices = job.splits.select
-        answers = job.answers(runner, indices, load.batch_size, job.deadline.at(0.2))
+        answers = job.answers(runner, indices, found.load.batch_size, job.deadline.at(0.2))
         right = job.right(answers, answers, indices)
         trial.select = PairedCounts.from_correct(right, right)
         if job.budget.objective == "memory":
             trial.peak_memory_bytes = peak_memory_bytes(job.model, engine, self._inputs.single)
-        return Baseline(trial, runner, answers, right)
+        return Baseline(trial, runner, runner(job.sample()), answers, right)
 
     def engines(self, graph: Graph) -> list[list[Engine]]:
         """Return the engines to try on a graph, grouped by arithmetic."""
-        sizes = BATCH_SIZES if self._job.fixed_batch is None else ()
-        return engine_options(graph, self._job.hardware, sizes)
+        return engine_options(
+            graph,
+            self._job.hardware,
+            BATCH_SIZES if self._job.fixed_batch is None else (),
+            is_throughput=self._job.budget.objective in ("throughput", "energy"),
+            is_tiny=self.baseline.trial.latency_s < TINY_S,
+        )
 
     def look(self, graph: Graph, engines: list[Engine]) -> Trial:
         """Find the fastest of some engines on a graph, then how many answers it loses.
@@ -117,8 +121,9 @@ class Screen:
         if price > TOO_DEAR:
             trial.refusals.append(no_gain(job, price))
             return trial
-        check(job.model, graph.model, job.sample(), trial.engine, is_lossless=trial.is_original)
         with trial.engine.compile(graph.model) as runner:
+            where = job.model.origin.source
+            judge(self.baseline.sample, runner(job.sample()), where, trial.is_original)
             trial.select = self._lost(runner, trial.load)
         least = min(HOPELESS, len(self.baseline.answers))
         if trial.select.n < least:
@@ -129,7 +134,8 @@ class Screen:
         """Return the quickest settings, with quick timings."""
         job = self._job
         wants_throughput = job.budget.objective in ("throughput", "energy")
-        size = max(self._inputs.by_size) if wants_throughput else min(self._inputs.by_size)
+        load = self.baseline.trial.load
+        size = load.batch_size if wants_throughput else min(self._inputs.by_size)
         engine = quickest(
             graph.model,
             engines,
@@ -139,11 +145,10 @@ class Screen:
         )
         with engine.compile(graph.model) as runner:
             latency_s = self._latency_s(runner)
-            load, example_s, cpu_s = best_load(
-                runner, self._inputs, job.hardware.cores, job.settings.seed
-            )
-        engine = settled(engine, load, job.fixed_batch)
-        return Trial(graph, engine, load, latency_s, example_s, cpu_s)
+            callers = engine.streams if isinstance(engine, OpenVINO) else job.hardware.cores
+            found = best_load(runner, self._inputs, callers, job.settings.seed)
+        engine = settled(engine, found.load, job.fixed_batch)
+        return Trial(graph, engine, found.load, latency_s, found.example_s, found.cpu_s)
 
     def _latency_s(self, runner: Runner) -> float:
         """Return the latency in units of the baseline's, which was timed in the same moments."""

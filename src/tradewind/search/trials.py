@@ -8,6 +8,10 @@ from tradewind.evidence import Certificate, PairedCounts
 from tradewind.measure import Ratio
 from tradewind.search.candidates import Graph, variant_name
 
+TINY_S = 0.001
+"""Below this latency of the original, handing work to a second thread may cost more than it
+saves."""
+
 
 @dataclass(frozen=True)
 class Load:
