@@ -1,0 +1,63 @@
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from tests.cli.child import tradewind
+from tests.cli.conftest import Quick
+from tests.cli.samples import Sample, dense
+
+
+def test_a_model_against_itself_is_timed_as_two(sample: Sample) -> None:
+    done = tradewind(
+        "bench", sample.model, sample.model, "--data", sample.data, "--time", "2s", "--json"
+    )
+    assert done.code == 0, done.err
+    first, second, *large = done.document["results"]
+    assert first["speedup"] is None
+    assert [line["batch_size"] for line in large] == [32, 32]
+    # an interval of 95% may miss 1; that it is far off may not be
+    assert second["speedup"]["low"] < 1.5
+    assert second["speedup"]["high"] > 0.67
+    assert first["rounds"] == second["rounds"] >= 6
+
+
+def test_bench_mixes_models_and_bundles(sample: Sample, bundle: Path, quick: Quick) -> None:
+    done = quick(
+        "bench", sample.model, bundle, "--data", sample.data, "--time", "1s", "--batch-size", 4
+    )
+    assert done.code == 0
+    assert "model.tw" in done.out
+    assert "the first" in done.out
+
+
+def test_a_fixed_batch_needs_the_size_named(
+    tmp_path: Path, sample: Sample, random: np.random.Generator, quick: Quick
+) -> None:
+    single = tmp_path / "single.onnx"
+    onnx.save(dense(random, batch=1), single)
+    done = quick("bench", single, "--data", sample.data, "--time", "1s")
+    assert done.code == 2
+    assert "--batch-size 1" in done.err
+    done = quick("bench", single, "--data", sample.data, "--time", "1s", "--batch-size", 1)
+    assert done.code == 0
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--time", "abc"), ("--seed", "-1"), ("--batch-size", "0")]
+)
+def test_bench_refuses_a_wrong_setting(
+    option: str, value: str, sample: Sample, quick: Quick
+) -> None:
+    done = quick("bench", sample.model, "--data", sample.data, option, value)
+    assert done.code == 2
+    assert option in done.err
+
+
+def test_bench_refuses_models_that_take_something_else(
+    tmp_path: Path, sample: Sample, shared_data: Path, quick: Quick
+) -> None:
+    other = shared_data / "cifar10_resnets" / "resnet20.onnx"
+    done = quick("bench", sample.model, other, "--data", sample.data, "--time", "1s")
+    assert done.code == 2
+    assert "input" in done.err

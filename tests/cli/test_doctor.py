@@ -1,0 +1,22 @@
+from tests.cli.child import tradewind
+from tests.cli.conftest import Quick
+
+from tradewind import __version__
+from tradewind.engines import ENGINES
+
+
+def test_doctor_prints_one_document() -> None:
+    done = tradewind("doctor", "--json")
+    assert (done.code, done.err) == (0, "")
+    found = done.document
+    assert found["tradewind"] == __version__
+    assert found["hardware"]["cores"] >= 1
+    assert set(found["hardware"]["engines"]) == {engine.name for engine in ENGINES}
+    assert "f32" in found["arithmetic"]
+
+
+def test_doctor_tells_a_person_the_same(quick: Quick) -> None:
+    done = quick("doctor")
+    assert (done.code, done.err) == (0, "")
+    for word in ("CPU", "instructions", "memory", *(engine.name for engine in ENGINES)):
+        assert word in done.out
