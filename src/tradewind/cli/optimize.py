@@ -11,7 +11,7 @@ from tradewind.bundle import REPORT, Manifest, check_target, write_bundle
 from tradewind.cli.opening import open_examples
 from tradewind.cli.output import as_json, print_json, shown, told
 from tradewind.cli.watching import Watching
-from tradewind.data import Dataset
+from tradewind.data import Dataset, Preprocessing
 from tradewind.errors import ModelError, SettingError
 from tradewind.importers import load_model
 from tradewind.report import page, summary
@@ -127,6 +127,8 @@ def command(
             default_metric(dataset), max_drop, confidence, objective, max_latency_ms, max_memory_mb
         )
     console = told()
+    if dataset.preprocessing is not None and preprocess is None:
+        console.print(f"note: raw examples become {guessed(dataset.preprocessing)}")
     with Watching(console, settings.time_s) as watching:
         outcome = optimize(source, dataset, budget, settings, watching)
     manifest, models = pack(outcome, command_line())
@@ -147,6 +149,14 @@ def _beside(model: Path) -> Path:
 def document(manifest: Manifest, target: Path) -> dict[str, object]:
     """Return what `--json` prints: the manifest, with where it was written."""
     return {"bundle": str(target), "report": str(target / REPORT), **manifest.to_builtins()}
+
+
+def guessed(steps: Preprocessing) -> str:
+    """Say what is done to raw examples when nobody said what should be."""
+    return (
+        f"raw / {steps.scale:g} in the layout {steps.layout}, with no mean or deviation; "
+        "if training did otherwise, say so with --preprocess"
+    )
 
 
 def default_metric(dataset: Dataset) -> str:
