@@ -72,17 +72,31 @@ class Model:
         Raises:
             ModelError: the content is no ONNX graph.
         """
+        proto = self.to_proto()
         try:
-            graph = ir.serde.deserialize_model(onnx.load_model_from_string(self.content))
-        except Exception as error:  # the class depends on how protobuf was built
-            raise ModelError(
-                self.origin.source,
-                "an ONNX graph",
-                f"{type(error).__name__}: {error}".strip(),
-                "the file is cut off or damaged; copy or export it again.",
-            ) from error
+            graph = ir.serde.deserialize_model(proto)
+        except Exception as error:  # protocol buffers hold anything; so are the errors
+            raise self._damaged(f"{type(error).__name__}: {error}") from error
         _check_order(graph.graph, self.origin.source)
         return graph
+
+    def to_proto(self) -> onnx.ModelProto:
+        """Return a copy of the graph as ONNX's own object.
+
+        Raises:
+            ModelError: the content is no ONNX graph.
+        """
+        try:
+            proto = onnx.load_model_from_string(self.content)
+        except Exception as error:  # the class depends on how protobuf was built
+            raise self._damaged(f"{error}") from error
+        if not proto.HasField("graph"):
+            raise self._damaged("nothing of the kind")
+        return proto
+
+    def _damaged(self, got: str) -> ModelError:
+        hint = "the file is cut off or damaged; copy or export it again."
+        return ModelError(self.origin.source, "an ONNX graph", got, hint)
 
     def with_graph(self, graph: ir.Model) -> "Model":
         """Return a model of the same origin that holds `graph`.

@@ -148,7 +148,7 @@ def prepared(model: Model) -> onnx.ModelProto:
     The quantizer transposes weights and leaves the old shapes behind, on which its own shape
     inference then fails.
     """
-    proto = onnx.load_model_from_string(model.content)
+    proto = model.to_proto()
     del proto.graph.value_info[:]
     name_nodes(proto)
     return proto

@@ -29,9 +29,7 @@ class UpgradeOpset(Pass):
         if now >= self.opset:
             return Change(model, f"opset {now} is new enough")
         try:
-            proto = onnx.version_converter.convert_version(
-                onnx.load_model_from_string(model.content), self.opset
-            )
+            proto = onnx.version_converter.convert_version(model.to_proto(), self.opset)
         except Exception as error:  # the converter raises a RuntimeError for each missing adapter
             raise PassError(
                 model.origin.source, f"a graph that opset {self.opset} can hold", str(error)
