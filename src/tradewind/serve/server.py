@@ -2,8 +2,6 @@
 
 import asyncio
 import contextlib
-import importlib
-import importlib.util
 import logging
 import signal
 import time
@@ -98,8 +96,7 @@ def run(
         port = claimed or stack.enter_context(claim_port(settings.host, settings.port))
         for model in models:
             warm_up(model)
-        with asyncio.Runner(loop_factory=_new_event_loop) as runner:
-            is_idle = runner.run(_Server(models, settings, port).serve(on_ready))
+        is_idle = asyncio.run(_Server(models, settings, port).serve(on_ready))
     if not is_idle:
         leave_at_once()
 
@@ -218,14 +215,6 @@ class _Server:
                 )
                 return
             await asyncio.sleep(0.01)
-
-
-def _new_event_loop() -> asyncio.AbstractEventLoop:
-    """Return a loop of uvloop where that is installed, as it answers more requests a second."""
-    if importlib.util.find_spec("uvloop") is None:
-        return asyncio.new_event_loop()
-    loop: asyncio.AbstractEventLoop = importlib.import_module("uvloop").new_event_loop()
-    return loop
 
 
 async def _sweep(bodies: Bodies) -> None:
