@@ -1,8 +1,8 @@
 """Paired timing: every round runs all candidates once, in an order drawn at random."""
 
-import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -132,17 +132,9 @@ def _call_until(call: Call, end: float) -> list[float]:
 
 
 def _call_together(task: Task, end: float) -> list[float]:
-    collected: list[list[float]] = [[] for _ in range(task.concurrency)]
-
-    def work(index: int) -> None:
-        collected[index] = _call_until(task.call, end)
-
-    threads = [threading.Thread(target=work, args=(index,)) for index in range(task.concurrency)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return [second for seconds in collected for second in seconds]
+    with ThreadPoolExecutor(task.concurrency) as pool:
+        working = [pool.submit(_call_until, task.call, end) for _ in range(task.concurrency)]
+        return [second for work in working for second in work.result()]
 
 
 def speedup(baseline: Timing, candidate: Timing, confidence: float = 0.95) -> Ratio:
