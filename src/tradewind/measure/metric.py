@@ -113,10 +113,10 @@ def parse_metric(text: str, model: Model) -> Metric:
 
 
 def score_threshold(model: Model) -> float:
-    """Return from where on a single score means class 1: 0.5 after a sigmoid, else 0."""
+    """Return from where on a single score means class 1: 0.5 for a probability, else 0."""
     value: ir.Value | None = model.graph.graph.outputs[0]
     while value is not None and (node := value.producer()) is not None:
-        if node.op_type in ("Sigmoid", "HardSigmoid"):
+        if node.op_type in _PROBABILITIES:
             return 0.5
         if node.op_type not in _TRANSPARENT:
             return 0.0
@@ -124,7 +124,11 @@ def score_threshold(model: Model) -> float:
     return 0.0
 
 
-_TRANSPARENT = ("Identity", "Cast", "Reshape", "Squeeze", "Flatten", "DequantizeLinear")
+_PROBABILITIES = ("Sigmoid", "HardSigmoid", "Softmax")
+_TRANSPARENT = (
+    "Identity", "Cast", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Slice", "Gather",
+    "QuantizeLinear", "DequantizeLinear",
+)  # fmt: skip
 
 
 def decide(outputs: Tensors, threshold: float) -> Array:
