@@ -1,0 +1,56 @@
+import numpy as np
+import pytest
+from onnx import helper
+from tests.cases import CASES, DENSE
+from tests.cases.building import graph, weight
+
+from tradewind.engines import ENGINES, Engine, OnnxRuntime
+from tradewind.errors import EngineError
+from tradewind.measure import peak_memory_bytes
+from tradewind.model import Model, Origin
+
+
+def _wide(megabytes: int) -> Model:
+    rows = megabytes * 250_000 // 50
+    proto = graph(
+        [helper.make_node("Gather", ["table", "i"], ["y"])],
+        {"i": (np.int64, ("N",))},
+        {"y": (np.float32, ("N", 50))},
+        {"table": weight(np.random.default_rng(0), rows, 50)},
+    )
+    return Model.from_proto(proto, Origin("onnx", "wide.onnx"))
+
+
+@pytest.mark.parametrize("kind", ENGINES, ids=lambda kind: kind.name)
+def test_a_weight_of_100_megabytes_takes_that_much_more(kind: type[Engine]) -> None:
+    inputs = {"i": np.zeros(1, np.int64)}
+    small = peak_memory_bytes(_wide(1), kind(), inputs)
+    large = peak_memory_bytes(_wide(101), kind(), inputs)
+    # the file itself, its parsed form and the runtime's copy may be there at the same time
+    assert 95e6 < large - small < 600e6
+
+
+def test_what_the_measuring_process_holds_does_not_count() -> None:
+    inputs = DENSE.draw(np.random.default_rng(0), 1)
+    alone = peak_memory_bytes(DENSE.model, OnnxRuntime(), inputs)
+    ballast = np.ones(40_000_000)
+    beside = peak_memory_bytes(DENSE.model, OnnxRuntime(), inputs)
+    assert ballast.nbytes == 320e6
+    assert abs(beside - alone) < 40e6
+
+
+def test_inputs_of_every_type_reach_the_process(random: np.random.Generator) -> None:
+    for case in CASES:
+        if case.name in ("encoder", "several"):
+            peak = peak_memory_bytes(case.model, OnnxRuntime(threads=1), case.inputs(random))
+            assert peak > 2e7
+
+
+def test_a_process_that_fails_says_why(random: np.random.Generator) -> None:
+    with pytest.raises(EngineError, match="EngineError"):
+        peak_memory_bytes(DENSE.model, OnnxRuntime(), {"x": np.zeros((1, 3), np.float32)})
+
+
+def test_a_process_that_takes_too_long_is_stopped(random: np.random.Generator) -> None:
+    with pytest.raises(EngineError, match=r"none within 0\.05 s"):
+        peak_memory_bytes(DENSE.model, OnnxRuntime(), DENSE.inputs(random), timeout_s=0.05)

@@ -1,0 +1,153 @@
+import threading
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from tradewind.measure import Task, Timing, interleave, speedup, throughput_ratio
+from tradewind.measure.timing import Turn
+
+PAST = float("-inf")
+"""A deadline that has passed already."""
+
+NEVER = float("inf")
+
+
+class Workload:
+    """Writes down in which order it is called."""
+
+    def __init__(self, count: int) -> None:
+        self.calls: list[int] = []
+        self._count = count
+
+    def tasks(self) -> list[Task]:
+        return [Task(self._call(index)) for index in range(self._count)]
+
+    def _call(self, index: int) -> Callable[[], None]:
+        return lambda: self.calls.append(index)
+
+    def order(self) -> list[int]:
+        """Return the tasks by turn; one turn is two calls or more in a row."""
+        turns = [self.calls[0]]
+        # a turn of no length is one call to warm up and one that counts
+        for index in range(2, len(self.calls), 2):
+            assert self.calls[index] == self.calls[index + 1]
+            turns.append(self.calls[index])
+        return turns
+
+
+def _order(seed: int) -> list[int]:
+    load = Workload(4)
+    interleave(load.tasks(), seed=seed, turn_s=0, max_rounds=8, until=NEVER)
+    return load.order()
+
+
+def test_each_round_has_each_task_once(random: np.random.Generator) -> None:
+    order = _order(int(random.integers(2**31)))
+    rounds = [order[at : at + 4] for at in range(0, len(order), 4)]
+    assert len(rounds) == 8
+    assert all(sorted(one) == [0, 1, 2, 3] for one in rounds)
+
+
+def test_the_order_follows_from_the_seed_and_differs_between_rounds(
+    random: np.random.Generator,
+) -> None:
+    seed = int(random.integers(2**31))
+    assert _order(seed) == _order(seed)
+    # eight rounds of four tasks come out alike once in 24**7
+    assert _order(seed) != _order(seed + 1)
+    assert _order(seed)[:4] * 8 != _order(seed)
+
+
+def test_every_task_has_one_turn_a_round() -> None:
+    load = Workload(3)
+    timings = interleave(load.tasks(), seed=0, turn_s=0, max_rounds=7, until=NEVER)
+    assert [len(timing.turns) for timing in timings] == [7, 7, 7]
+
+
+def test_the_least_number_of_rounds_is_run_when_the_time_is_up() -> None:
+    load = Workload(2)
+    timings = interleave(load.tasks(), seed=0, turn_s=0, max_rounds=50, until=PAST, min_rounds=9)
+    assert [len(timing.turns) for timing in timings] == [9, 9]
+
+
+def test_no_round_is_begun_after_the_deadline() -> None:
+    task = Task(lambda: time.sleep(0.01))
+    until = time.monotonic() + 0.3
+    (timing,) = interleave([task], seed=0, turn_s=0, max_rounds=10_000, until=until)
+    assert 6 <= len(timing.turns) < 100
+    assert time.monotonic() < until + 5
+
+
+def test_a_turn_lasts_as_long_as_asked_for_and_counts_its_calls() -> None:
+    task = Task(lambda: time.sleep(0.002))
+    (timing,) = interleave([task], seed=0, turn_s=0.05, max_rounds=1, until=NEVER)
+    turn = timing.turns[0]
+    assert turn.wall_s >= 0.05
+    assert 2 <= turn.calls <= 25
+    assert turn.seconds.min() >= 0.002
+    assert turn.seconds.sum() <= turn.wall_s
+
+
+def test_concurrent_calls_overlap_and_are_all_counted() -> None:
+    together = threading.Barrier(3, timeout=30)
+    calls: list[int] = []
+
+    def call() -> None:
+        # the call that warms up comes alone
+        if calls:
+            together.wait()
+        calls.append(1)
+
+    (timing,) = interleave([Task(call, 3)], seed=0, turn_s=0, max_rounds=1, until=NEVER)
+    assert timing.turns[0].calls == 3
+    assert len(calls) == 4
+
+
+@pytest.mark.parametrize("concurrency", [1, 3])
+def test_an_error_in_a_call_reaches_the_caller(concurrency: int) -> None:
+    calls: list[int] = []
+
+    def call() -> None:
+        calls.append(1)
+        if len(calls) > 1:
+            raise RuntimeError("broken")
+
+    with pytest.raises(RuntimeError, match="broken"):
+        interleave([Task(call, concurrency)], seed=0, turn_s=0, max_rounds=1, until=NEVER)
+
+
+def test_a_call_twice_as_long_is_half_as_fast() -> None:
+    slow, fast = Task(lambda: time.sleep(0.02)), Task(lambda: time.sleep(0.01))
+    timings = interleave([slow, fast], seed=0, turn_s=0.02, max_rounds=8, until=NEVER)
+    # a loaded machine wakes a sleeper late, by the same span for both
+    assert 1.2 < speedup(timings[0], timings[1]).ratio < 2.5
+
+
+def test_equal_programs_are_not_told_apart_on_this_machine() -> None:
+    values = np.random.default_rng(0).random((200, 200))
+    tasks = [Task(lambda: values @ values) for _ in range(2)]
+    timings = interleave(tasks, seed=1, turn_s=0.002, max_rounds=20, until=NEVER)
+    ratio = speedup(timings[0], timings[1], confidence=0.9999)
+    assert ratio.low <= 1 <= ratio.high
+
+
+def _timing(*turns: tuple[list[float], float, float]) -> Timing:
+    return Timing([Turn(np.array(seconds), wall, cpu) for seconds, wall, cpu in turns])
+
+
+def test_latency_is_a_percentile_over_all_calls() -> None:
+    timing = _timing(([0.001, 0.003], 0.004, 0.008), ([0.002, 0.004], 0.006, 0.012))
+    assert timing.latency_ms(50) == pytest.approx(2.5)
+    assert timing.latency_ms(100) == pytest.approx(4)
+    assert timing.medians_s == pytest.approx([0.002, 0.003])
+    assert timing.wall_per_call_s == pytest.approx([0.002, 0.003])
+    assert timing.cpu_per_call_s == pytest.approx(0.005)
+
+
+def test_throughput_counts_the_work_in_a_call() -> None:
+    one = _timing(*[([0.01], 0.01, 0.01)] * 6)
+    batch = _timing(*[([0.02], 0.02, 0.02)] * 6)
+    # eight examples in twice the time of one: four times the throughput
+    assert throughput_ratio(one, batch, work=8).ratio == pytest.approx(4)
