@@ -24,14 +24,16 @@ class Bundle:
         """Return the graph of a variant.
 
         Raises:
-            BundleError: it was not kept.
+            BundleError: it was not kept, or cannot be read.
         """
         if record.model is None:
             raise BundleError(
                 f"{self.folder}: {record.variant}", "a variant that was kept", "one that was not"
             )
-        origin = Origin(self.manifest.source.framework, record.model)
-        return Model((self.folder / record.model).read_bytes(), origin)
+        path = self.folder / record.model
+        if not path.resolve().is_relative_to(self.folder.resolve()):
+            raise BundleError(f"{self.folder}: model", "a file inside the bundle", record.model)
+        return Model(_read(path), Origin(self.manifest.source.framework, record.model))
 
     def compile(self, record: VariantRecord | None = None) -> Runner:
         """Return the runner of a variant, by default the chosen one, preprocessing included.
@@ -91,5 +93,11 @@ def open_bundle(folder: Path) -> Bundle:
             "; ".join(found[:5]),
             "copy the bundle again, or make it anew with `tradewind optimize`.",
         )
-    content = (folder / MANIFEST).read_bytes()
-    return Bundle(folder, read_manifest(content, f"{folder}/{MANIFEST}"))
+    return Bundle(folder, read_manifest(_read(folder / MANIFEST), f"{folder}/{MANIFEST}"))
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BundleError(str(path), "a readable file", error.strerror or str(error)) from error

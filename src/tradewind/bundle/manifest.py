@@ -1,6 +1,7 @@
 """What a bundle says about itself, in the form that is written and printed."""
 
-from dataclasses import asdict, dataclass
+import math
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -8,7 +9,7 @@ import msgspec
 from tradewind.budget import Budget
 from tradewind.data import Preprocessing
 from tradewind.engines import ENGINES, Engine
-from tradewind.errors import BundleError
+from tradewind.errors import BundleError, SettingError
 from tradewind.evidence import Certificate
 from tradewind.measure import Hardware, Ratio
 
@@ -72,7 +73,7 @@ class VariantRecord:
             if kind.name == self.engine:
                 try:
                     return msgspec.convert(self.settings, kind)
-                except msgspec.ValidationError as error:
+                except (msgspec.ValidationError, SettingError) as error:
                     raise BundleError(
                         f"{self.variant}: settings", f"settings of {kind.name}", f"{error}"
                     ) from error
@@ -156,8 +157,8 @@ def read_manifest(content: bytes, where: str) -> Manifest:
                 f"version {schema}",
                 "a newer Tradewind wrote this bundle; upgrade with `pip install -U tradewind`.",
             )
-        return msgspec.json.decode(content, type=Manifest)
-    except msgspec.DecodeError as error:
+        return msgspec.convert(_unbounded(msgspec.json.decode(content)), Manifest)
+    except (msgspec.DecodeError, SettingError) as error:
         raise BundleError(where, "the manifest of a bundle", str(error)) from error
 
 
@@ -165,6 +166,17 @@ class _Schema(msgspec.Struct):
     schema: int
 
 
+def _unbounded(value: Any) -> Any:
+    """Put infinity back where a ratio has no upper bound, for which JSON has only null."""
+    if isinstance(value, list):
+        return [_unbounded(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if value.keys() == {"ratio", "low", "high"} and value["high"] is None:
+        return {**value, "high": math.inf}
+    return {key: _unbounded(item) for key, item in value.items()}
+
+
 def settings_of(engine: Engine) -> dict[str, Any]:
-    """Return the engine's settings as the manifest holds them."""
-    return asdict(engine)
+    """Return the engine's settings as the manifest holds them: in terms of JSON."""
+    return dict(msgspec.json.decode(msgspec.json.encode(engine)))

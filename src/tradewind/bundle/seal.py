@@ -29,7 +29,7 @@ def seal(folder: Path) -> None:
     files = {
         path.relative_to(folder).as_posix(): _look(path)
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != NAME
+        if path.is_file() and path != folder / NAME
     }
     body = msgspec.json.format(msgspec.json.encode(files), indent=1)
     (folder / NAME).write_bytes(hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
@@ -49,7 +49,10 @@ def damages(folder: Path) -> list[str]:
     first, _, body = path.read_bytes().partition(b"\n")
     if hashlib.sha256(body).hexdigest().encode() != first:
         return [f"{NAME}: the hashes themselves were changed"]
-    sealed = msgspec.json.decode(body, type=dict[str, SealedFile])
+    try:
+        sealed = msgspec.json.decode(body, type=dict[str, SealedFile])
+    except msgspec.DecodeError as error:
+        return [f"{NAME}: {error}"]
     found = [
         f"{name}: not part of the bundle when it was sealed"
         for name in sorted(_present(folder) - sealed.keys())

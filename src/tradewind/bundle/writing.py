@@ -63,8 +63,10 @@ def write_bundle(
         report: a page of HTML.
 
     Raises:
-        OutputError: the disk is full, or the place cannot be written to.
+        OutputError: the disk is full, the place cannot be written to, or something that is no
+            bundle has its name.
     """
+    check_target(target, overwrite=True)
     parent = target.absolute().parent
     try:
         staging = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=parent))
@@ -100,13 +102,13 @@ def _swap(staging: Path, target: Path) -> None:
         staging.rename(target)
         return
     old = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.absolute().parent))
-    target.rename(old / "bundle")
     try:
+        target.rename(old / "bundle")
         staging.rename(target)
-    except OSError:
-        (old / "bundle").rename(target)
-        raise
     finally:
+        # whatever came between the two steps, an interrupt included
+        if not target.exists():
+            (old / "bundle").rename(target)
         shutil.rmtree(old, ignore_errors=True)
 
 

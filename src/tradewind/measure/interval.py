@@ -10,7 +10,10 @@ from tradewind.tensors import Array
 
 @dataclass(frozen=True)
 class Ratio:
-    """How many times better a candidate is than the baseline, with its interval."""
+    """How many times better a candidate is than the baseline, with its interval.
+
+    `high` is infinite where nothing bounds it; a manifest has null there.
+    """
 
     ratio: float
     low: float
