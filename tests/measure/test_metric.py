@@ -133,7 +133,10 @@ def test_agreement_needs_no_labels_and_accuracy_does() -> None:
 
 def test_within_looks_at_every_value_of_every_output() -> None:
     metric = Within(0.1)
-    outputs = {"a": np.zeros((2, 2, 2), np.float32), "b": np.zeros((2, 1), np.int64)}
+    outputs: dict[str, Array] = {
+        "a": np.zeros((2, 2, 2), np.float32),
+        "b": np.zeros((2, 1), np.int64),
+    }
     answers = metric.answers(outputs)
     assert answers.shape == (2, 5)
     truth = answers.copy()
