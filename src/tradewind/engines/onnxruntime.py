@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar, Literal, final
 
-import onnxruntime as ort
-
 from tradewind.engines.engine import Engine, check_datatypes
+from tradewind.engines.untracked import ort
 from tradewind.errors import EngineError, SettingError
 from tradewind.model import Model
 from tradewind.runners import Runner

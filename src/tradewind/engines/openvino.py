@@ -1,6 +1,7 @@
 """OpenVINO on the CPU."""
 
 import contextlib
+import functools
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,10 +9,10 @@ from queue import SimpleQueue
 from typing import ClassVar, Literal, final
 
 import numpy as np
-import openvino as ov
 
 from tradewind.engines.engine import Engine, check_datatypes
 from tradewind.engines.reductions import repair_reductions
+from tradewind.engines.untracked import ov
 from tradewind.errors import EngineError, SettingError
 from tradewind.model import Model
 from tradewind.runners import Runner
@@ -50,7 +51,7 @@ class OpenVINO(Engine):
     @classmethod
     def precisions(cls) -> tuple[Literal["f32", "bf16", "f16"], ...]:
         """The kinds of arithmetic that this machine's CPU computes in itself."""
-        able = ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        able = core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         has_bf16, has_f16 = "BF16" in able, "FP16" in able
         return ("f32", *(("bf16",) if has_bf16 else ()), *(("f16",) if has_f16 else ()))
 
@@ -80,6 +81,16 @@ class OpenVINO(Engine):
         if self.threads:
             chosen["INFERENCE_NUM_THREADS"] = self.threads
         return chosen
+
+
+@functools.cache
+def core() -> ov.Core:
+    """Return the one core of this process.
+
+    Each new one installs a signal stack of its own on CPUs that may have AMX; when one of several
+    is gone, the next signal, such as that of Ctrl-C, finds its stack unmapped.
+    """
+    return ov.Core()
 
 
 class _Requests:
@@ -118,7 +129,6 @@ class _Compiled(Runner):
         self._model = model
         self._by_size: dict[int | None, _Requests] = {}
         self._lock = threading.Lock()
-        self._core = ov.Core()
         self._is_closed = False
 
     @property
@@ -166,7 +176,7 @@ class _Compiled(Runner):
 
     def _compile(self, size: int | None) -> ov.CompiledModel:
         try:
-            graph = self._core.read_model(self._model.content)
+            graph = core().read_model(self._model.content)
             repair_reductions(graph)
             if size is not None:
                 graph.reshape(
@@ -175,7 +185,7 @@ class _Compiled(Runner):
                         for port in graph.inputs
                     }
                 )
-            return self._core.compile_model(graph, "CPU", self._engine.properties)
+            return core().compile_model(graph, "CPU", self._engine.properties)
         except RuntimeError as error:
             raise EngineError(
                 self._model.origin.source,

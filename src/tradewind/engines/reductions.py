@@ -1,8 +1,10 @@
 """Means over time that OpenVINO computes wrongly in int8, kept in floating point."""
 
 import numpy as np
-import openvino as ov
-from openvino import opset13 as operators
+
+from tradewind.engines.untracked import ov
+
+operators = ov.opset13
 
 
 def repair_reductions(graph: ov.Model) -> None:

@@ -1,10 +1,10 @@
 """Static int8 by NNCF, on the ONNX graph."""
 
 import logging
-import os
 from dataclasses import dataclass
 from typing import ClassVar, Literal, final
 
+from tradewind.engines.untracked import untracked
 from tradewind.errors import PassError, SettingError
 from tradewind.model import Model
 from tradewind.passes.contract import Change, Needs, Observed, Pass
@@ -35,9 +35,9 @@ class QuantizeNNCF(Pass):
         return Needs(examples=self.examples)
 
     def apply(self, model: Model, seen: Observed) -> Change:
-        os.environ["NNCF_CI"] = "1"  # NNCF's own switch: nothing is collected, nothing sent
         # imported here because it costs two seconds that serving never needs
-        import nncf
+        with untracked():
+            import nncf
 
         nncf.set_log_level(logging.ERROR)
         batches = calibration_batches(model, seen, 1)
