@@ -121,7 +121,10 @@ class Model:
         Raises:
             ModelError: it is larger than `MAX_BYTES`.
         """
-        size_bytes = proto.ByteSize()
+        try:
+            size_bytes = proto.ByteSize()
+        except Exception:  # what protocol buffers cannot hold, they cannot measure either
+            raise ModelError(origin.source, f"at most {MAX_BYTES} bytes", "more") from None
         if size_bytes > MAX_BYTES:
             raise ModelError(origin.source, f"at most {MAX_BYTES} bytes", f"{size_bytes} bytes")
         return cls(proto.SerializeToString(deterministic=True), origin)
