@@ -130,7 +130,6 @@ def test_every_variant_is_tested_on_a_prefix_of_one_order(random: np.random.Gene
     assert one.certificate.worse == 3
 
 
-@pytest.mark.xfail(strict=True, reason="those behind are told that the one before them failed")
 def test_when_time_runs_out_every_variant_says_so() -> None:
     clock = Clock()
     work = job(clock=clock)

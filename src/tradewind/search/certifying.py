@@ -23,6 +23,8 @@ WORTHWHILE = 0.98
 """A variant that needs more than this share of the baseline's cost is no gain worth a test."""
 
 
+OUT_OF_TIME = "not tested: time ran out"
+
 CLEARLY = 1.1
 """Quick timings that differ by less than this factor may be the other way round."""
 
@@ -104,15 +106,17 @@ class Certifier:
         alpha = 1.0 - self._job.budget.confidence
         passed = fixed_sequence(self._p_values(trials, progress), alpha)
         for trial in trials[passed + 1 :]:
-            if trial.certificate is None:
-                trial.refusals.append(
-                    f"not tested: {trials[passed].name}, before it in the fixed order, failed"
-                )
+            stopped = trials[passed]
+            trial.refusals.append(
+                f"not tested: {stopped.name}, before it in the fixed order, failed"
+                if stopped.certificate is not None
+                else OUT_OF_TIME
+            )
 
     def _p_values(self, trials: list[Trial], progress: Progress) -> Iterator[float]:
         for trial in trials:
             if self._job.deadline.clock() > self._until:
-                trial.refusals.append("not tested: time ran out")
+                trial.refusals.append(OUT_OF_TIME)
                 yield 1.0
                 continue
             progress.step(trial.name)

@@ -29,10 +29,16 @@ MAX_FINALISTS = 4
 
 def finalists(baseline: Trial, trials: list[Trial], cost: Callable[[Trial], float]) -> list[Trial]:
     """Return the baseline, the cheapest certified variants, and the cheapest exact one."""
-    eligible = [trial for trial in trials if trial.is_certified]
-    chosen = sorted(eligible, key=cost)[:MAX_FINALISTS]
+    certified = sorted((trial for trial in trials if trial.is_certified), key=cost)
+    chosen = certified[:MAX_FINALISTS]
     exact = [trial for trial in trials if trial.is_original and trial not in chosen]
-    return [baseline, *chosen, *sorted(exact, key=cost)[:1]]
+    entrants = [baseline, *chosen, *sorted(exact, key=cost)[:1]]
+    for trial in certified:
+        if trial not in entrants:
+            trial.refusals.append(
+                f"certified, but {MAX_FINALISTS} others looked cheaper, so it was not timed"
+            )
+    return entrants
 
 
 def race(job: Job, entrants: list[Trial], inputs: Inputs, until: float) -> None:
@@ -80,13 +86,19 @@ def _compare(
     trial.energy_gain = paired_ratio(theirs[1].cpu_per_call * work, ours[1].cpu_per_call)
 
 
-def weigh(entrants: list[Trial], inputs: Inputs, times: int) -> None:
+def weigh(job: Job, entrants: list[Trial], inputs: Inputs) -> None:
     """Measure the peak memory of every entrant, each time in a process of its own.
 
     The gain is the ratio of the medians; its interval runs from the least to the most
-    favourable pairing of what was seen.
+    favourable pairing of what was seen. When nothing depends on it, what there is no time for
+    is left out.
     """
-    seen = [_peaks(trial, inputs, times) for trial in entrants]
+    matters = job.budget.objective == "memory" or job.budget.max_memory_mb is not None
+    times = 3 if job.budget.objective == "memory" else 1
+    seen = [
+        _peaks(trial, inputs, times) if matters or job.deadline.left_s() > 0 else []
+        for trial in entrants
+    ]
     for trial, peaks in zip(entrants, seen, strict=True):
         trial.peak_memory_bytes = int(np.median(peaks)) if peaks else None
         if peaks and seen[0]:

@@ -35,7 +35,7 @@ class Maker:
             try:
                 found = self.apply(graph, step, timeout_s)
             except TradewindError as error:
-                troubles.append(f"{step.label}: {error}")
+                troubles.append(str(error))
             else:
                 graph = found or graph
         return graph, troubles

@@ -115,7 +115,7 @@ class _Search:
             entrants = self._certify(baseline)
             self._told.begin("timing the finalists", len(entrants))
             race(job, entrants, screen.inputs, job.deadline.at(TIMED))
-            weigh(entrants, screen.inputs, 3 if job.budget.objective == "memory" else 1)
+            weigh(job, entrants, screen.inputs)
         except KeyboardInterrupt:
             self._stop("interrupted while certifying or timing: the original is the answer")
             entrants = [baseline]
@@ -171,7 +171,7 @@ class _Search:
         """Screen one graph on every engine."""
         for engines in screen.engines(graph):
             trial_name = variant_name(graph, engines[0])
-            if self._job.deadline.left_s(SCREENED) <= 0:
+            if not screen.has_time:
                 self._refused.append(Refusal(trial_name, "not tried: time ran out"))
                 self._is_complete = False
                 continue

@@ -55,6 +55,7 @@ class Screen:
     def __init__(self, job: Job, share: float) -> None:
         self._job = job
         self._until = job.deadline.at(share)
+        self._longest_look_s = 0.0
         self._inputs = make_inputs(job.dataset.take, job.splits.calibrate, job.fixed_batch)
         self.baseline = self._baseline()
 
@@ -98,6 +99,11 @@ class Screen:
             is_tiny=self.baseline.trial.latency_s < TINY_S,
         )
 
+    @property
+    def has_time(self) -> bool:
+        """Whether another look would probably end in time."""
+        return self._until - self._job.deadline.clock() > self._longest_look_s
+
     def look(self, graph: Graph, engines: list[Engine]) -> Trial:
         """Find the fastest of some engines on a graph, then how many answers it loses.
 
@@ -111,6 +117,15 @@ class Screen:
             EngineError: the engine cannot run the graph.
             PassError: what it answers is not finite, or far off for an exact graph.
         """
+        job = self._job
+        begin = job.deadline.clock()
+        try:
+            return self._look(graph, engines)
+        finally:
+            took_s = job.deadline.clock() - begin
+            self._longest_look_s = max(self._longest_look_s, took_s)
+
+    def _look(self, graph: Graph, engines: list[Engine]) -> Trial:
         job = self._job
         trial = self._measured(graph, engines)
         if job.budget.objective == "memory":
