@@ -15,7 +15,17 @@ def child_of(parent: int, marker: str, timeout_s: float = 30.0) -> int:
     raise AssertionError(f"process {parent} started nothing like {marker}")
 
 
-def is_alive(process: int) -> bool:
+def ends_within(process: int, timeout_s: float) -> bool:
+    """Wait until a process has ended; say whether it did."""
+    end = time.monotonic() + timeout_s
+    while _is_alive(process):
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def _is_alive(process: int) -> bool:
     """Say whether a process still runs; one that only waits to be reaped does not."""
     try:
         state = Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2]

@@ -1,6 +1,7 @@
 """A pass in a process of its own, which may crash, hang or print as it likes."""
 
 import contextlib
+import ctypes
 import json
 import os
 import signal
@@ -59,7 +60,12 @@ def apply_isolated(step: Pass, model: Model, seen: Observed, timeout_s: float) -
 def _apply_in(folder: Path, step: Pass, model: Model, seen: Observed, timeout_s: float) -> Change:
     model.save(folder / "model.onnx")
     save_tensors(folder / "inputs.npz", seen.inputs)
-    request = {"pass": step.name, "settings": asdict(step), "origin": asdict(model.origin)}
+    request = {
+        "pass": step.name,
+        "settings": asdict(step),
+        "origin": asdict(model.origin),
+        "parent": os.getpid(),
+    }
     (folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
     # -P: a file of the working directory must not pass for a module of the same name
     command = [sys.executable, "-P", "-m", "tradewind.passes.isolation", str(folder)]
@@ -94,6 +100,7 @@ def _run(command: list[str], step: Pass, timeout_s: float, folder: Path) -> None
 
 def _main(folder: Path) -> None:
     request = json.loads((folder / "request.json").read_text(encoding="utf-8"))
+    _end_with(request["parent"])
     kind = next(kind for kind in PASSES if kind.name == request["pass"])
     step = msgspec.convert(request["settings"], kind)
     origin = Origin(**request["origin"])
@@ -108,6 +115,16 @@ def _main(folder: Path) -> None:
         answer = {"summary": change.summary}
     (folder / "answer.json").write_text(json.dumps(answer), encoding="utf-8")
 
+
+def _end_with(parent: int) -> None:
+    """Let the kernel end this process with its parent, which may be killed without warning."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it has ended already
+        sys.exit("nobody waits for the result any more")
+
+
+_PR_SET_PDEATHSIG = 1
 
 if __name__ == "__main__":
     _main(Path(sys.argv[1]))
