@@ -7,7 +7,7 @@ from tests.cases.cifar import cifar_model, load_cifar, share_right
 
 from tradewind.engines import ENGINES, OnnxRuntime, OpenVINO
 
-EXAMPLES = 1_000
+EXAMPLES = 500
 
 
 def test_resnet20_reaches_its_published_accuracy(shared_data: Path) -> None:
@@ -22,8 +22,8 @@ def test_resnet56_answers_alike_on_all_engines(shared_data: Path) -> None:
     model = cifar_model(shared_data, "resnet56")
     right = [share_right(kind(), model, images, labels) for kind in ENGINES]
     assert max(right) - min(right) <= 1 / EXAMPLES
-    # published: 0.9339 on 10,000 images; the standard error on 1,000 is 0.008, here times four
-    assert right[0] == pytest.approx(0.9339, abs=0.032)
+    # published: 0.9339 on 10,000 images; the standard error on 500 is 0.011, here times four
+    assert right[0] == pytest.approx(0.9339, abs=0.045)
 
 
 def test_bf16_keeps_the_accuracy_of_resnet20(shared_data: Path) -> None:
@@ -32,4 +32,4 @@ def test_bf16_keeps_the_accuracy_of_resnet20(shared_data: Path) -> None:
     exact = share_right(OnnxRuntime(), model, images, labels)
     rounded = share_right(OpenVINO(precision="bf16"), model, images, labels)
     # eight bits of mantissa move a few images near a boundary, in both directions
-    assert abs(exact - rounded) < 0.01
+    assert abs(exact - rounded) < 0.012

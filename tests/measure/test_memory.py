@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from onnx import helper
 from tests.cases import CASES, DENSE
-from tests.cases.building import graph, weight
+from tests.cases.building import graph
 
 from tradewind.engines import ENGINES, Engine, OnnxRuntime
 from tradewind.errors import EngineError
@@ -16,7 +16,7 @@ def _wide(megabytes: int) -> Model:
         [helper.make_node("Gather", ["table", "i"], ["y"])],
         {"i": (np.int64, ("N",))},
         {"y": (np.float32, ("N", 50))},
-        {"table": weight(np.random.default_rng(0), rows, 50)},
+        {"table": np.ones((rows, 50), np.float32)},
     )
     return Model.from_proto(proto, Origin("onnx", "wide.onnx"))
 
