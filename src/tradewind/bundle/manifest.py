@@ -37,6 +37,15 @@ class Drop:
 
 
 @dataclass(frozen=True)
+class Estimate:
+    """What a variant costs by a quick look, in the units of the baseline's careful timing."""
+
+    latency_ms: float
+    throughput_per_s: float
+    cpu_ms_per_example: float
+
+
+@dataclass(frozen=True)
 class VariantRecord:
     """One way to run the model, with what was measured of it.
 
@@ -51,6 +60,7 @@ class VariantRecord:
     model: str | None  # its graph inside the bundle, None when it was not kept
     model_digest: str
     size_bytes: int
+    estimate: Estimate | None = None  # every variant that ran has one
     latency_ms: Percentiles | None = None
     throughput_per_s: float | None = None
     batch_size: int | None = None  # at which the throughput was reached

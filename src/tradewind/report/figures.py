@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tradewind.budget import Objective
-from tradewind.bundle import Manifest, VariantRecord
+from tradewind.bundle import Estimate, Manifest, VariantRecord
 from tradewind.report import numbers, sentences
 from tradewind.report.chart import Scene
 from tradewind.report.latency_chart import Bar
@@ -19,6 +19,7 @@ class _Cost:
     title: str
     unit: str
     value: Callable[[VariantRecord], float | None]
+    guess: Callable[[Estimate], float | None]  # from a quick look
     better: str  # the side on which better variants are
 
 
@@ -27,16 +28,30 @@ _COSTS: dict[Objective, _Cost] = {
         "Latency of one request (p50)",
         "ms",
         lambda one: None if one.latency_ms is None else one.latency_ms.p50,
+        lambda quick: quick.latency_ms,
         "left",
     ),
-    "throughput": _Cost("Throughput", "results/s", lambda one: one.throughput_per_s, "right"),
+    "throughput": _Cost(
+        "Throughput",
+        "results/s",
+        lambda one: one.throughput_per_s,
+        lambda quick: quick.throughput_per_s,
+        "right",
+    ),
     "memory": _Cost(
         "Peak memory",
         "MB",
         lambda one: None if one.peak_memory_bytes is None else one.peak_memory_bytes / 1e6,
+        lambda _: None,
         "left",
     ),
-    "energy": _Cost("CPU time of one result", "ms", lambda one: one.cpu_ms_per_example, "left"),
+    "energy": _Cost(
+        "CPU time of one result",
+        "ms",
+        lambda one: one.cpu_ms_per_example,
+        lambda quick: quick.cpu_ms_per_example,
+        "left",
+    ),
 }
 
 
@@ -72,13 +87,18 @@ def _point(one: VariantRecord, manifest: Manifest, cost: _Cost) -> Point | None:
         return None
     upper = one.drop.upper if one.drop and numbers.is_known(one.drop.upper) else None
     value = cost.value(one)
+    is_quick = value is None and one.estimate is not None
+    if value is None and one.estimate is not None:
+        value = cost.guess(one.estimate)
     if value is not None and not (numbers.is_known(value) and value >= 0):
         value = None
-    return Point(one.variant, role(one, manifest), value, drop, upper, _tip(one, value, drop, cost))
+    tip = _tip(one, value, drop, cost, "about " if is_quick else "")
+    return Point(one.variant, role(one, manifest), value, drop, upper, tip)
 
 
-def _tip(one: VariantRecord, value: float | None, drop: float, cost: _Cost) -> str:
-    price = "cost not measured" if value is None else f"{numbers.significant(value)} {cost.unit}"
+def _tip(one: VariantRecord, value: float | None, drop: float, cost: _Cost, hedge: str = "") -> str:
+    price = f"{hedge}{numbers.significant(value)} {cost.unit}" if value is not None else ""
+    price = price or "cost not measured"
     text = f"{one.variant}: {price}, drop {numbers.share(drop)}"
     bound = "" if one.drop is None else f", at most {numbers.at_most(one.drop.upper)}"
     return text + bound
@@ -107,5 +127,6 @@ def caption(manifest: Manifest) -> str:
     text = sentences.sentence(f"{cost.better} is better, and so is low")
     return (
         f"{text}. Marks are estimates; bars reach up to the bound at {sure} confidence, which "
-        f"must stay below the budget of {budget}. A mark at an edge lies beyond it."
+        f"must stay below the budget of {budget}. A mark at an edge lies beyond it; "
+        "one that was not timed lies where a quick look put it."
     )

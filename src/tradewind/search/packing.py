@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 from tradewind import __version__
 from tradewind.bundle import (
     SCHEMA,
+    Estimate,
     Manifest,
     Source,
     SplitSizes,
@@ -41,7 +42,10 @@ def pack(outcome: Outcome, command: str) -> tuple[Manifest, dict[str, Model]]:
     ]
     models = {_path(trial.graph): trial.graph.model for trial in kept}
     records = {
-        trial.name: _record(trial, _path(trial.graph) if trial in kept else None)
+        trial.name: replace(
+            _record(trial, _path(trial.graph) if trial in kept else None),
+            estimate=_estimate(trial, outcome.baseline),
+        )
         for trial in outcome.trials
     }
     manifest = Manifest(
@@ -82,6 +86,18 @@ def _path(graph: Graph) -> str:
     steps = [step.name for step in graph.steps]
     name = f"{'-'.join(steps)}-{graph.model.digest[:8]}" if steps else "original"
     return str(FOLDER / f"{name}.onnx")
+
+
+def _estimate(trial: Trial, baseline: Trial) -> Estimate:
+    """Return the quick timings, scaled by what the careful timing made of the baseline's."""
+    latency = baseline.percentiles.p50 if baseline.percentiles else baseline.latency_s * 1e3
+    throughput = baseline.throughput_per_s or 1 / baseline.example_s
+    cpu_ms = baseline.cpu_ms or baseline.cpu_s * 1e3
+    return Estimate(
+        latency_ms=latency * trial.latency_s / baseline.latency_s,
+        throughput_per_s=throughput * baseline.example_s / trial.example_s,
+        cpu_ms_per_example=cpu_ms * trial.cpu_s / baseline.cpu_s,
+    )
 
 
 def _record(trial: Trial, path: str | None) -> VariantRecord:
