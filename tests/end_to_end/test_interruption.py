@@ -33,7 +33,6 @@ def _interrupt(process: "subprocess.Popen[str]", line: str, after_s: float = 0.0
     return Done(process.returncode, out, read + err)
 
 
-@pytest.mark.xfail(reason="OpenVINO leaves the main thread a freed stack for signals")
 def test_while_trying_variants_what_was_finished_is_kept(tmp_path: Path) -> None:
     write_digits(tmp_path)
     with started(
@@ -50,7 +49,6 @@ def test_while_trying_variants_what_was_finished_is_kept(tmp_path: Path) -> None
     assert left_over(tmp_path) == []
 
 
-@pytest.mark.xfail(reason="OpenVINO leaves the main thread a freed stack for signals")
 def test_while_timing_the_original_is_kept(tmp_path: Path, random: np.random.Generator) -> None:
     write_sample(tmp_path, random)
     with started(
