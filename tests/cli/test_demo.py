@@ -10,7 +10,7 @@ pytest.importorskip("sklearn", reason="the demo's images come with scikit-learn"
 
 
 def test_the_demo_runs_from_the_model_to_an_answer(tmp_path: Path) -> None:
-    done = tradewind("demo", "--time", "10s", "--json", folder=tmp_path)
+    done = tradewind("demo", "--time", "6s", "--json", folder=tmp_path)
     assert done.code == 0, done.err
     found = done.document
     assert found["answer"]["digit"] in range(10)

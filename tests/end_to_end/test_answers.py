@@ -29,7 +29,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> tuple[Outcome, Outcome]:
     data = ArrayDataset({"x": features(random, 2000)})
     budget = Budget(metric="agreement", max_drop=0.02)
     first, second = (
-        optimize(model, data, budget, SearchSettings(7.0, "quick", seed=5)) for _ in range(2)
+        optimize(model, data, budget, SearchSettings(6.0, "quick", seed=5)) for _ in range(2)
     )
     return first, second
 

@@ -36,7 +36,7 @@ def _interrupt(process: "subprocess.Popen[str]", line: str, after_s: float = 0.0
 def test_while_trying_variants_what_was_finished_is_kept(tmp_path: Path) -> None:
     write_digits(tmp_path)
     with started(
-        tmp_path, "optimize", "digits.onnx", "--data", "digits.npz", "--time", "12s", "--json"
+        tmp_path, "optimize", "digits.onnx", "--data", "digits.npz", "--time", "10s", "--json"
     ) as process:
         done = _interrupt(process, "trying variants", after_s=2.0)
     assert done.code == 0, done.err
@@ -89,7 +89,7 @@ def test_other_commands_end_with_130(
     with started(tmp_path, command, *options[command], *(
         ["--batch-size", "1"] if command == "predict" else []
     )) as process:  # fmt: skip
-        time.sleep(3.0)  # past its imports: before, Python itself ends with its own code
+        time.sleep(2.5)  # past its imports: before, Python itself ends with its own code
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
