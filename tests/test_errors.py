@@ -4,7 +4,7 @@ import re
 import pytest
 
 from tradewind import errors
-from tradewind.errors import InputError, Stopped, TradewindError
+from tradewind.errors import InputError, Stopped, TradewindError, UnsupportedModel
 
 KINDS = [
     kind
@@ -35,7 +35,7 @@ def test_every_error_keeps_its_parts(kind: type[TradewindError]) -> None:
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_what_the_caller_can_mend_ends_with_2(kind: type[TradewindError]) -> None:
     codes = {True: 2, False: 130 if kind is Stopped else 1}
-    assert kind.exit_code == codes[issubclass(kind, InputError)]
+    assert kind.exit_code == codes[issubclass(kind, (InputError, UnsupportedModel))]
 
 
 def test_the_tree_in_the_docstring_is_the_tree() -> None:

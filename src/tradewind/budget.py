@@ -37,8 +37,8 @@ class Budget:
                 f"{self.max_drop:g}",
                 "0.01 allows one right answer in a hundred to be lost.",
             )
-        if not 0.5 <= self.confidence < 1:
-            raise SettingError("--confidence", "at least 0.5 and below 1", f"{self.confidence:g}")
+        if not 0.5 <= self.confidence <= 0.9999:
+            raise SettingError("--confidence", "0.5 to 0.9999", f"{self.confidence:g}")
         for option, value in (
             ("--max-latency-ms", self.max_latency_ms),
             ("--max-memory-mb", self.max_memory_mb),

@@ -9,8 +9,11 @@ TradewindError
 │   ├── BundleError           a bundle is missing, damaged or from elsewhere
 │   └── OutputError           an output cannot be written where it was asked for
 ├── PassError                 a change to a model failed, or its result was wrong
-├── EngineError               a runtime refused the model or broke while running it
+├── EngineError               a runtime broke while running a model
+│   └── UnsupportedModel      a runtime cannot run this model (exit code 2)
 └── Stopped                   the work was interrupted before anything was finished
+
+The server adds `Refusal`, which carries the reason and the status that a client is told.
 
 A message reads "where: expected X, got Y." with a hint on a line of its own.
 """
@@ -77,7 +80,13 @@ class PassError(TradewindError):
 
 
 class EngineError(TradewindError):
-    """A runtime refused the model or broke while running it."""
+    """A runtime broke while running a model."""
+
+
+class UnsupportedModel(EngineError):
+    """A runtime cannot run this model; another model, or another runtime, may do."""
+
+    exit_code: ClassVar[int] = 2
 
 
 class Stopped(TradewindError):

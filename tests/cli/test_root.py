@@ -67,10 +67,10 @@ def test_an_error_for_programs_has_its_parts(quick: Quick) -> None:
     assert {"message", "expected", "got", "hint"} <= found.keys()
 
 
-def test_a_model_that_no_engine_runs_ends_with_one(
+def test_a_model_that_the_engine_cannot_run_ends_with_two(
     sample: Sample, quick: Quick, custom_operator: str
 ) -> None:
     done = quick("predict", custom_operator, "--in", sample.data, "--out", "answers.npz", "--json")
-    assert done.code == 1
-    assert done.document["error"]["kind"] == "EngineError"
+    assert done.code == 2
+    assert done.document["error"]["kind"] == "UnsupportedModel"
     assert "Traceback" not in done.err

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
-from tradewind.errors import EngineError
+from tradewind.errors import UnsupportedModel
 from tradewind.model import Model
 from tradewind.runners import Runner
 from tradewind.tensors import Datatype
@@ -29,7 +29,7 @@ class Engine(ABC):
         """Prepare the model for answering on this machine.
 
         Raises:
-            EngineError: the runtime cannot run this model; names the operator where it can.
+            UnsupportedModel: the runtime cannot run this model; names the operator where it can.
             ModelError: the model is no ONNX graph.
         """
 
@@ -48,11 +48,11 @@ def check_datatypes(model: Model, runtime: str, unsupported: tuple[Datatype, ...
         unsupported: element types that its Python binding does not know.
 
     Raises:
-        EngineError: names the tensor.
+        UnsupportedModel: names the tensor.
     """
     for spec in (*model.signature.inputs, *model.signature.outputs):
         if spec.datatype in unsupported:
-            raise EngineError(
+            raise UnsupportedModel(
                 f"{model.origin.source}: {spec.name}",
                 f"a tensor that {runtime} can exchange",
                 spec.datatype.value,

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal, final
 
 from tradewind.engines.engine import Engine, check_datatypes
 from tradewind.engines.untracked import ort
-from tradewind.errors import EngineError, SettingError
+from tradewind.errors import EngineError, SettingError, UnsupportedModel
 from tradewind.model import Model
 from tradewind.runners import Runner
 from tradewind.tensors import Array, Datatype, Signature, Tensors
@@ -58,7 +58,7 @@ class OnnxRuntime(Engine):
                 model.content, options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # the runtime raises a class of its own for every status
-            raise EngineError(
+            raise UnsupportedModel(
                 model.origin.source,
                 "a model that ONNX Runtime can run",
                 _reason(error),

@@ -13,7 +13,7 @@ import numpy as np
 from tradewind.engines.engine import Engine, check_datatypes
 from tradewind.engines.reductions import repair_reductions
 from tradewind.engines.untracked import ov
-from tradewind.errors import EngineError, SettingError
+from tradewind.errors import EngineError, SettingError, UnsupportedModel
 from tradewind.model import Model
 from tradewind.runners import Runner
 from tradewind.tensors import Array, Datatype, Signature, Tensors, TensorSpec
@@ -187,7 +187,7 @@ class _Compiled(Runner):
                 )
             return core().compile_model(graph, "CPU", self._engine.properties)
         except RuntimeError as error:
-            raise EngineError(
+            raise UnsupportedModel(
                 self._model.origin.source,
                 "a model that OpenVINO can run",
                 _reason(error),

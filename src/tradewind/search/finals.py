@@ -24,6 +24,7 @@ from tradewind.search.trials import Trial
 
 TURN_S = 0.06
 MAX_ROUNDS = 60
+ROUNDS_ALONE = 12  # with nothing to compare, noise does not matter much
 MAX_FINALISTS = 4
 
 
@@ -58,7 +59,11 @@ def race(job: Job, entrants: list[Trial], inputs: Inputs, until: float) -> None:
             tasks.append(Task(calling(runner, inputs.single)))
             tasks.append(Task(calling(runner, batch), trial.load.concurrency))
         timings = interleave(
-            tasks, seed=job.settings.seed, turn_s=TURN_S, max_rounds=MAX_ROUNDS, until=until
+            tasks,
+            seed=job.settings.seed,
+            turn_s=TURN_S,
+            max_rounds=MAX_ROUNDS if len(entrants) > 1 else ROUNDS_ALONE,
+            until=until,
         )
     singles, loads = timings[::2], timings[1::2]
     for trial, single, load in zip(entrants, singles, loads, strict=True):

@@ -3,6 +3,8 @@
 import time
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from tradewind.budget import Budget
 from tradewind.bundle import Refusal
 from tradewind.data import Dataset, split
@@ -23,7 +25,7 @@ from tradewind.search.settings import Deadline, SearchSettings
 from tradewind.search.trials import Trial
 
 # shares of the time at which a stage must have ended
-SCREENED, CERTIFIED, TIMED = 0.55, 0.80, 0.95
+DATA_CHECKED, SCREENED, CERTIFIED, TIMED = 0.05, 0.55, 0.80, 0.95
 
 
 @dataclass
@@ -72,6 +74,7 @@ def optimize(
     metric = parse_metric(budget.metric, model)
     check_truth(model, dataset, metric)
     told.begin("looking at the data")
+    _look_at(dataset, start + DATA_CHECKED * settings.time_s)
     job = Job(
         model,
         dataset,
@@ -83,6 +86,17 @@ def optimize(
         Deadline(start, settings.time_s),
     )
     return _Search(job, told).run()
+
+
+def _look_at(dataset: Dataset, until: float) -> None:
+    """Read examples while there is time, so that a bad one shows now and not in the end.
+
+    Raises:
+        DataError: an example cannot be read, or holds NaN or infinity.
+    """
+    for _ in dataset.batches(np.arange(len(dataset)), 256):
+        if time.monotonic() > until:
+            return
 
 
 class _Search:
@@ -110,17 +124,37 @@ class _Search:
             self._stop("interrupted: going on with what was finished")
         finally:
             screen.baseline.runner.close()
-        entrants = [baseline]
+        queue = order(job, baseline, self._trials)
         try:
-            entrants = self._certify(baseline)
-            self._told.begin("timing the finalists", len(entrants))
+            self._certify(baseline, queue)
+        except KeyboardInterrupt:
+            self._stop("interrupted: going on with what was certified")
+        entrants = finalists(baseline, queue, cost_of(job))
+        self._told.begin("timing the finalists", len(entrants))
+        try:
             race(job, entrants, screen.inputs, job.deadline.at(TIMED))
             weigh(job, entrants, screen.inputs)
         except KeyboardInterrupt:
-            self._stop("interrupted while certifying or timing: the original is the answer")
-            entrants = [baseline]
+            self._stop("interrupted: timing once more, for a moment only")
+            race(job, entrants, screen.inputs, until=0.0)
         chosen, reason = choose(job.budget, entrants)
+        if chosen is baseline and len(entrants) == 1:
+            reason = self._why_nothing(reason)
         return self._outcome(baseline, chosen, reason)
+
+    def _why_nothing(self, reason: str) -> str:
+        """Say what kept everything cheaper from being certified."""
+        job = self._job
+        least = minimum_examples(job.budget.max_drop, job.budget.confidence)
+        have = len(job.splits.certify)
+        if have < least:
+            return (
+                f"{reason}: {have} examples were left to certify on, and at least {least} are "
+                f"needed for a {job.budget.max_drop:.2%} budget at {job.budget.confidence:.0%}"
+            )
+        if not self._is_complete:
+            return f"{reason}: time ran out before there was anything to certify"
+        return reason
 
     def _warn(self, screen: Screen) -> None:
         """Tell what will make certificates impossible, before time is spent."""
@@ -181,7 +215,7 @@ class _Search:
             except TradewindError as error:
                 self._refused.append(Refusal(trial_name, reason_of(error)))
                 continue
-            if not (trial.is_original and trial.engine == screen.baseline.trial.engine):
+            if graph.steps or trial.engine != screen.baseline.trial.engine:
                 self._trials.append(trial)
                 self._tell_best(screen.baseline.trial)
 
@@ -196,15 +230,12 @@ class _Search:
         if cost(best) < cost(baseline):
             self._told.best(f"{best.name}, about {cost(baseline) / cost(best):.1f} times")
 
-    def _certify(self, baseline: Trial) -> list[Trial]:
+    def _certify(self, baseline: Trial, queue: list[Trial]) -> None:
         job = self._job
-        queue = order(job, baseline, self._trials)
         self._told.begin("certifying", len(queue))
         self._told.step("original")
         until = max(job.deadline.at(CERTIFIED), job.deadline.clock() + 1.0)
-        certifier = Certifier(job, baseline, until)
-        certifier.run(queue, self._told)
-        return finalists(baseline, queue, cost_of(job))
+        Certifier(job, baseline, until).run(queue, self._told)
 
     def _outcome(self, baseline: Trial, chosen: Trial, reason: str) -> Outcome:
         trials = [baseline, *self._trials]

@@ -29,6 +29,9 @@ HOPELESS = 200
 """After this many examples of the select split a variant that lost far too many is dropped."""
 
 
+GRACE = 0.07
+"""Share of the time that a look which was begun may take longer, rather than be lost."""
+
 TOO_DEAR = 1.15
 """A variant that costs so many times the baseline's in a quick look will not end up below it."""
 
@@ -55,6 +58,7 @@ class Screen:
     def __init__(self, job: Job, share: float) -> None:
         self._job = job
         self._until = job.deadline.at(share)
+        self._answers_until = job.deadline.at(share + GRACE)
         self._longest_look_s = 0.0
         self._inputs = make_inputs(job.dataset.take, job.splits.calibrate, job.fixed_batch)
         self.baseline = self._baseline()
@@ -188,7 +192,7 @@ class Screen:
 
     def _counts(self, runner: Runner, indices: Array, load: Load) -> PairedCounts:
         job = self._job
-        answers = job.answers(runner, indices, load.batch_size, self._until)
+        answers = job.answers(runner, indices, load.batch_size, self._answers_until)
         right = job.right(answers, self.baseline.answers, indices)
         return PairedCounts.from_correct(self.baseline.is_right[: len(right)], right)
 
