@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import get_args, get_type_hints
 
 import click
-from describing import arguments, fields_of, first, signature, table
 
 import tradewind
+from describing import arguments, fields_of, first, signature, table
 from tradewind import errors
 from tradewind.budget import Budget
 from tradewind.bundle import Manifest

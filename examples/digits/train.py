@@ -19,10 +19,11 @@ import onnx
 import onnxruntime
 import torch
 import torch.nn.functional as F
-from data import SIDE, Digits, held_out, training
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from data import SIDE, Digits, held_out, training
 
 SEED = 0
 THREADS = 2
