@@ -19,7 +19,7 @@ def _calibration(folder: Path, count: int) -> Observed:
 
 @pytest.mark.parametrize(
     ("step", "engine"),
-    [(QuantizeNNCF(examples=100), OpenVINO()), (QuantizeStatic(), OnnxRuntime())],
+    [(QuantizeNNCF(examples=100), OpenVINO()), (QuantizeStatic(examples=100), OnnxRuntime())],
     ids=["nncf-openvino", "static-onnxruntime"],
 )
 def test_int8_costs_resnet20_less_than_a_point_and_a_half(
