@@ -163,23 +163,41 @@ class Screen:
             seed=job.settings.seed,
         )
         with engine.compile(graph.model) as runner:
-            latency_s = self._latency_s(runner)
             callers = engine.streams if isinstance(engine, OpenVINO) else job.hardware.cores
-            found = best_load(runner, self._inputs, callers, job.settings.seed)
-        engine = settled(engine, found.load, job.fixed_batch)
-        return Trial(graph, engine, found.load, latency_s, found.example_s, found.cpu_s)
+            load = best_load(runner, self._inputs, callers, job.settings.seed).load
+            return self._compared(graph, settled(engine, load, job.fixed_batch), runner, load)
 
-    def _latency_s(self, runner: Runner) -> float:
-        """Return the latency in units of the baseline's, which was timed in the same moments."""
-        before, after = probe(
+    def _compared(self, graph: Graph, engine: Engine, runner: Runner, load: Load) -> Trial:
+        """Return quick timings in units of the baseline's, timed in the same moments.
+
+        What the machine does to all, such as another program on it, then cancels out.
+        """
+        base = self.baseline
+        before, after, before_load, after_load = probe(
             [
-                Task(calling(self.baseline.runner, self._inputs.single)),
+                Task(calling(base.runner, self._inputs.single)),
                 Task(calling(runner, self._inputs.single)),
+                self._loaded(base.runner, base.trial.load),
+                self._loaded(runner, load),
             ],
             self._job.settings.seed,
+            limit_s=4.0,
         )
-        ratio = float(np.median(after.medians_s / before.medians_s))
-        return self.baseline.trial.latency_s * ratio
+        work = base.trial.load.batch_size / load.batch_size
+        latency = after.medians_s / before.medians_s
+        example = after_load.wall_per_call_s / before_load.wall_per_call_s * work
+        cpu = after_load.cpu_per_call / before_load.cpu_per_call * work
+        return Trial(
+            graph,
+            engine,
+            load,
+            latency_s=base.trial.latency_s * float(np.median(latency)),
+            example_s=base.trial.example_s * float(np.median(example)),
+            cpu_s=base.trial.cpu_s * float(np.median(cpu)),
+        )
+
+    def _loaded(self, runner: Runner, load: Load) -> Task:
+        return Task(calling(runner, self._inputs.by_size[load.batch_size]), load.concurrency)
 
     def _lost(self, runner: Runner, load: Load) -> PairedCounts:
         job, indices = self._job, self._job.splits.select
