@@ -15,7 +15,7 @@ def joined(parts: Splits) -> list[int]:
 
 @pytest.mark.parametrize(
     ("count", "expected"),
-    [(30, (3, 9, 18)), (1000, (100, 300, 600)), (10_000, (300, 2000, 7700))],
+    [(30, (3, 6, 21)), (1000, (100, 200, 700)), (10_000, (300, 2000, 7700))],
 )
 def test_default_shares(count: int, expected: tuple[int, int, int]) -> None:
     assert sizes(split(count, 0)) == expected

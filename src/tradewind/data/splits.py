@@ -53,7 +53,7 @@ def split(
         dataset: what to divide, or the number of examples.
         seed: 0 or more; the same seed divides the same examples in the same way.
         calibrate: how many for calibration; min(300, 10%) when None.
-        select: how many for selection; min(2000, 30%) when None.
+        select: how many for selection; min(2000, 20%) when None.
         certify: how many for certification; all others when None.
 
     Raises:
@@ -71,7 +71,7 @@ def split(
             "a few hundred allow a rough promise, a few thousand a sharp one.",
         )
     first = min(300, count // 10) if calibrate is None else calibrate
-    second = min(2000, count * 3 // 10) if select is None else select
+    second = min(2000, count // 5) if select is None else select
     third = count - first - second if certify is None else certify
     if third <= 0 or first + second + third > count:
         raise DataError(

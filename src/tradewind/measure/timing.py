@@ -71,10 +71,13 @@ class Task:
     Args:
         call: one unit of work.
         concurrency: how many threads call at the same time.
+        turn_s: how long it is called in one round, where that differs from other tasks; several
+            threads need time for many calls each, so that the last to end does not decide.
     """
 
     call: Call
     concurrency: int = 1
+    turn_s: float | None = None
 
 
 def interleave(
@@ -105,7 +108,8 @@ def interleave(
         if done >= min_rounds and time.monotonic() > until:
             break
         for index in order.permutation(len(tasks)):
-            timings[index].turns.append(_turn(tasks[index], turn_s))
+            task = tasks[index]
+            timings[index].turns.append(_turn(task, task.turn_s or turn_s))
     return timings
 
 

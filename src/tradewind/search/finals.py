@@ -23,6 +23,7 @@ from tradewind.search.probing import Inputs
 from tradewind.search.trials import Trial
 
 TURN_S = 0.06
+LOAD_TURN_S = 0.25
 MAX_ROUNDS = 60
 ROUNDS_ALONE = 12  # with nothing to compare, noise does not matter much
 MAX_FINALISTS = 4
@@ -57,7 +58,7 @@ def race(job: Job, entrants: list[Trial], inputs: Inputs, until: float) -> None:
             runner = stack.enter_context(trial.engine.compile(trial.graph.model))
             batch = inputs.by_size[trial.load.batch_size]
             tasks.append(Task(calling(runner, inputs.single)))
-            tasks.append(Task(calling(runner, batch), trial.load.concurrency))
+            tasks.append(Task(calling(runner, batch), trial.load.concurrency, LOAD_TURN_S))
         timings = interleave(
             tasks,
             seed=job.settings.seed,

@@ -16,6 +16,7 @@ from tradewind.tensors import Array, Tensors
 
 BATCH_SIZES = (1, 8, 32, 64)
 TURN_S = 0.03
+LOAD_TURN_S = 0.12
 ROUNDS = 6
 MAX_PROBE_S = 2.0
 """When probing a batch size takes longer than this, no larger one is probed."""
@@ -73,7 +74,8 @@ def quickest(
             runner = stack.enter_context(engine.compile(model))
             runner(inputs)  # code for this batch size is compiled at the first call
             callers = engine.streams if isinstance(engine, OpenVINO) and is_throughput else 1
-            tasks.append(Task(calling(runner, inputs), callers))
+            turn_s = LOAD_TURN_S if is_throughput else TURN_S
+            tasks.append(Task(calling(runner, inputs), callers, turn_s))
         costs = [float(np.median(timing.wall_per_call_s)) for timing in probe(tasks, seed)]
         return engines[int(np.argmin(costs))]
 
@@ -127,7 +129,8 @@ def best_load(runner: Runner, inputs: Inputs, callers: int, seed: int) -> Throug
 
 def _throughputs(runner: Runner, inputs: Inputs, loads: list[Load], seed: int) -> list[Throughput]:
     tasks = [
-        Task(calling(runner, inputs.by_size[load.batch_size]), load.concurrency) for load in loads
+        Task(calling(runner, inputs.by_size[load.batch_size]), load.concurrency, LOAD_TURN_S)
+        for load in loads
     ]
     return [
         Throughput(

@@ -15,6 +15,7 @@ from tradewind.search.costs import cost_of, no_gain
 from tradewind.search.job import Job
 from tradewind.search.probing import (
     BATCH_SIZES,
+    LOAD_TURN_S,
     Inputs,
     best_load,
     make_inputs,
@@ -197,7 +198,8 @@ class Screen:
         )
 
     def _loaded(self, runner: Runner, load: Load) -> Task:
-        return Task(calling(runner, self._inputs.by_size[load.batch_size]), load.concurrency)
+        batch = self._inputs.by_size[load.batch_size]
+        return Task(calling(runner, batch), load.concurrency, LOAD_TURN_S)
 
     def _lost(self, runner: Runner, load: Load) -> PairedCounts:
         job, indices = self._job, self._job.splits.select
