@@ -101,20 +101,21 @@ class Throughput:
     cpu_s: float  # CPU time, all threads
 
 
-def best_load(runner: Runner, inputs: Inputs, callers: int, seed: int) -> Throughput:
+def best_load(runner: Runner, inputs: Inputs, callers: int, turn_s: float, seed: int) -> Throughput:
     """Find the batch size with the highest throughput, then whether several callers help.
 
     Args:
         runner: what answers.
         inputs: batches of the sizes to try, the smallest first.
         callers: as many at once are tried beside a single one.
+        turn_s: how long each is called in one round.
         seed: fixes the order of timing.
     """
     best: Throughput | None = None
     for size, batch in sorted(inputs.by_size.items()):
         begin = time.perf_counter()
         runner(batch)  # code for this batch size is compiled at the first call
-        [found] = _throughputs(runner, inputs, [Load(size, 1)], seed)
+        [found] = _throughputs(runner, inputs, [Load(size, 1)], turn_s, seed)
         if best is None or found.example_s < best.example_s:
             best = found
         if time.perf_counter() - begin > MAX_PROBE_S:
@@ -123,13 +124,15 @@ def best_load(runner: Runner, inputs: Inputs, callers: int, seed: int) -> Throug
     if callers == 1:
         return best
     size = best.load.batch_size
-    both = _throughputs(runner, inputs, [Load(size, 1), Load(size, callers)], seed)
+    both = _throughputs(runner, inputs, [Load(size, 1), Load(size, callers)], turn_s, seed)
     return min(both, key=lambda found: found.example_s)
 
 
-def _throughputs(runner: Runner, inputs: Inputs, loads: list[Load], seed: int) -> list[Throughput]:
+def _throughputs(
+    runner: Runner, inputs: Inputs, loads: list[Load], turn_s: float, seed: int
+) -> list[Throughput]:
     tasks = [
-        Task(calling(runner, inputs.by_size[load.batch_size]), load.concurrency, LOAD_TURN_S)
+        Task(calling(runner, inputs.by_size[load.batch_size]), load.concurrency, turn_s)
         for load in loads
     ]
     return [
@@ -138,7 +141,7 @@ def _throughputs(runner: Runner, inputs: Inputs, loads: list[Load], seed: int) -
             float(np.median(timing.wall_per_call_s)) / load.batch_size,
             timing.cpu_per_call_s / load.batch_size,
         )
-        for load, timing in zip(loads, probe(tasks, seed, rounds=4, limit_s=0.5), strict=True)
+        for load, timing in zip(loads, probe(tasks, seed, rounds=3, limit_s=0.4), strict=True)
     ]
 
 

@@ -16,6 +16,7 @@ from tradewind.search.job import Job
 from tradewind.search.probing import (
     BATCH_SIZES,
     LOAD_TURN_S,
+    TURN_S,
     Inputs,
     best_load,
     make_inputs,
@@ -61,6 +62,9 @@ class Screen:
         self._until = job.deadline.at(share)
         self._answers_until = job.deadline.at(share + GRACE)
         self._longest_look_s = 0.0
+        # loads are timed longer where they decide
+        decides = job.budget.objective in ("throughput", "energy")
+        self._load_turn_s = LOAD_TURN_S if decides else TURN_S
         self._inputs = make_inputs(job.dataset.take, job.splits.calibrate, job.fixed_batch)
         self.baseline = self._baseline()
 
@@ -73,7 +77,9 @@ class Screen:
         job = self._job
         engine = OnnxRuntime()
         runner = engine.compile(job.model)
-        found = best_load(runner, self._inputs, job.hardware.cores, job.settings.seed)
+        found = best_load(
+            runner, self._inputs, job.hardware.cores, self._load_turn_s, job.settings.seed
+        )
         [timing] = probe([Task(calling(runner, self._inputs.single))], job.settings.seed)
         graph = Graph((), job.model, "as it was given")
         trial = Trial(
@@ -165,7 +171,9 @@ class Screen:
         )
         with engine.compile(graph.model) as runner:
             callers = engine.streams if isinstance(engine, OpenVINO) else job.hardware.cores
-            load = best_load(runner, self._inputs, callers, job.settings.seed).load
+            load = best_load(
+                runner, self._inputs, callers, self._load_turn_s, job.settings.seed
+            ).load
             return self._compared(graph, settled(engine, load, job.fixed_batch), runner, load)
 
     def _compared(self, graph: Graph, engine: Engine, runner: Runner, load: Load) -> Trial:
@@ -199,7 +207,7 @@ class Screen:
 
     def _loaded(self, runner: Runner, load: Load) -> Task:
         batch = self._inputs.by_size[load.batch_size]
-        return Task(calling(runner, batch), load.concurrency, LOAD_TURN_S)
+        return Task(calling(runner, batch), load.concurrency, self._load_turn_s)
 
     def _lost(self, runner: Runner, load: Load) -> PairedCounts:
         job, indices = self._job, self._job.splits.select
