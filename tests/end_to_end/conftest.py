@@ -93,7 +93,7 @@ def optimized(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     begin = time.monotonic()
     with started(
         folder, "optimize", "digits.onnx", "--data", "digits.npz", "--max-drop", "0.03",
-        "--time", "30s", "--effort", "quick", "--seed", "7", "--json",
+        "--time", "60s", "--effort", "quick", "--seed", "7", "--json",
     ) as process:  # fmt: skip
         out, err = process.communicate(timeout=200)
         wall_s = time.monotonic() - begin

@@ -68,8 +68,8 @@ def test_the_baseline_was_measured(optimized: Finished) -> None:
 
 
 def test_the_answer_is_due_on_time(optimized: Finished) -> None:
-    assert optimized.document["elapsed_s"] <= 30 * 1.1 + RUN_UP_S / 2
-    assert optimized.wall_s <= 30 * 1.1 + RUN_UP_S
+    assert optimized.document["elapsed_s"] <= 60 * 1.1 + RUN_UP_S / 2
+    assert optimized.wall_s <= 60 * 1.1 + RUN_UP_S
 
 
 def test_nothing_is_left_behind(optimized: Finished) -> None:
@@ -153,7 +153,7 @@ def test_the_command_is_the_one_that_was_typed(optimized: Finished) -> None:
     assert words[:3] == ["tradewind", "optimize", "digits.onnx"]
     options = dict(zip(words[3::2], words[4::2], strict=True))
     assert options == {
-        "--data": "digits.npz", "--max-drop": "0.03", "--time": "30s",
+        "--data": "digits.npz", "--max-drop": "0.03", "--time": "60s",
         "--effort": "quick", "--seed": "7",
     }  # fmt: skip
 
