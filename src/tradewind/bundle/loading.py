@@ -90,7 +90,7 @@ def open_bundle(folder: Path) -> Bundle:
         raise BundleError(
             str(folder),
             "every byte as it was written",
-            "; ".join(found[:5]),
+            "; ".join(found),
             "copy the bundle again, or make it anew with `tradewind optimize`.",
         )
     return Bundle(folder, read_manifest(_read(folder / MANIFEST), f"{folder}/{MANIFEST}"))

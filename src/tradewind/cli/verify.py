@@ -4,9 +4,8 @@ from pathlib import Path
 
 import click
 
-from tradewind.bundle import damages, open_bundle
+from tradewind.bundle import open_bundle
 from tradewind.cli.output import as_json, print_json, shown
-from tradewind.errors import BundleError
 
 
 @click.command("verify", epilog="Example: tradewind verify model.tw")
@@ -18,16 +17,6 @@ def command(bundle: Path, as_json: bool) -> None:
     A certificate is bound to the instruction set and to the engines' versions: rounding differs
     elsewhere, and with it the answers.
     """
-    if not bundle.is_dir():
-        raise BundleError(str(bundle), "the folder of a bundle", "no folder of that name")
-    found = damages(bundle)
-    if found:
-        raise BundleError(
-            str(bundle),
-            "every byte as it was written",
-            "; ".join(found),
-            "copy the bundle again, or make it anew with `tradewind optimize`.",
-        )
     opened = open_bundle(bundle)
     doubts = opened.doubts()
     certificate = opened.manifest.chosen.certificate
