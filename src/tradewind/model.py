@@ -33,11 +33,25 @@ _DATATYPES: dict[ir.DataType, Datatype] = {
 
 
 @dataclass(frozen=True)
+class Parity:
+    """How closely an imported graph answers like the model that it was made from.
+
+    The error of an answer is |graph - original| / max(1, |original|).
+    """
+
+    examples: int  # questions asked, edge cases included
+    largest: float  # error over all questions and outputs
+    tolerance: float  # the largest error that counts as equal
+    differing: float  # share of examples beyond it
+
+
+@dataclass(frozen=True)
 class Origin:
     """Where a model came from."""
 
     framework: str  # onnx, scikit-learn …
     source: str  # the file name, or what it was called in memory
+    parity: Parity | None = None  # None where the graph is the original
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from tradewind.engines import OnnxRuntime
 from tradewind.errors import ModelError
 from tradewind.importers import SklearnImporter, load_model
 from tradewind.importers.columns import layout_of
-from tradewind.importers.parity import check_parity
+from tradewind.importers.estimator_parity import check_parity
 from tradewind.importers.sklearn import CLASSES, _extra
 from tradewind.tensors import Array, Datatype
 

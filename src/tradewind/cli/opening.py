@@ -7,7 +7,7 @@ from pathlib import Path
 from tradewind.bundle import Bundle, is_bundle, open_bundle, prepared
 from tradewind.data import Dataset, Preprocessing, image_input, open_dataset
 from tradewind.engines import Engine, OnnxRuntime
-from tradewind.importers import load_model
+from tradewind.importers import is_model, load_model
 from tradewind.model import Model
 from tradewind.runners import Runner
 
@@ -50,19 +50,20 @@ class Opened:
         return found
 
 
-def open_any(path: Path, variant: str | None = None) -> Opened:
+def open_any(path: Path, variant: str | None = None, *, trust_pickle: bool = False) -> Opened:
     """Open a bundle, or a model on ONNX Runtime with its default settings.
 
     Args:
-        path: a bundle's folder or a model file.
+        path: a bundle's folder, or a model as a file or folder.
         variant: of a bundle; the chosen one when None.
+        trust_pickle: as `load_model` takes it.
 
     Raises:
         BundleError: the bundle is damaged, or has no such variant.
         ModelError: the file is no model.
     """
-    if not is_bundle(path) and not path.is_dir():
-        return Opened(path.stem, load_model(path), OnnxRuntime())
+    if not is_bundle(path) and (not path.is_dir() or is_model(path)):
+        return Opened(path.stem, load_model(path, trust_pickle=trust_pickle), OnnxRuntime())
     bundle = open_bundle(path)
     manifest = bundle.manifest
     record = manifest.chosen if variant is None else bundle.variant(variant)

@@ -1,8 +1,16 @@
 """Every format that trained models come in."""
 
 from tradewind.importers.importer import Importer
-from tradewind.importers.loading import IMPORTERS, load_model
+from tradewind.importers.loading import IMPORTERS, TRUSTING, is_model, load_model
 from tradewind.importers.onnx import OnnxImporter
 from tradewind.importers.sklearn import SklearnImporter
 
-__all__ = ["IMPORTERS", "Importer", "OnnxImporter", "SklearnImporter", "load_model"]
+__all__ = [
+    "IMPORTERS",
+    "TRUSTING",
+    "Importer",
+    "OnnxImporter",
+    "SklearnImporter",
+    "is_model",
+    "load_model",
+]

@@ -12,16 +12,26 @@ from tradewind.model import Model
 from tradewind.tensors import Datatype
 
 IMPORTERS: tuple[Importer, ...] = (SklearnImporter(), OnnxImporter())
-"""Every importer that is installed, asked in this order."""
+"""Every importer, asked in this order; ONNX, which no magic number tells, comes last."""
+
+TRUSTING: tuple[Importer, ...] = ()
+"""Importers that unpickle, asked before the others and only where the caller trusts the file."""
 
 
-def load_model(source: object, *, columns: Mapping[str, Datatype] | None = None) -> Model:
+def load_model(
+    source: object,
+    *,
+    columns: Mapping[str, Datatype] | None = None,
+    trust_pickle: bool = False,
+) -> Model:
     """Import a trained model; the content decides its format.
 
     Args:
-        source: a file name, or a model in memory (`onnx.ModelProto`, fitted scikit-learn
-            estimator).
+        source: a file or folder by name, or a model in memory (`onnx.ModelProto`, fitted
+            scikit-learn estimator …).
         columns: the columns of a scikit-learn estimator, as `SklearnImporter` takes them.
+        trust_pickle: unpickle the file, in a child process without network; whoever made it can
+            run what they like in there.
 
     Raises:
         ModelError: there is no such file, or it cannot be imported.
@@ -29,8 +39,12 @@ def load_model(source: object, *, columns: Mapping[str, Datatype] | None = None)
     known = Path(source) if isinstance(source, str) else source
     if isinstance(known, Path):
         _check_file(known)
-    importers = IMPORTERS if columns is None else (SklearnImporter(columns),)
+    importers = (*(TRUSTING if trust_pickle else ()), *IMPORTERS)
+    if columns is not None:
+        importers = (SklearnImporter(columns),)
     for importer in importers:
+        if isinstance(known, Path) and isinstance(importer, OnnxImporter):
+            _check_kind(known)
         if importer.matches(known):
             return importer.load(known)
     name = known.name if isinstance(known, Path) else type(known).__name__
@@ -39,6 +53,11 @@ def load_model(source: object, *, columns: Mapping[str, Datatype] | None = None)
         raise ModelError(name, "a scikit-learn estimator for columns", "another format", hint)
     hint = "export the model to ONNX."
     raise ModelError(name, "a model in a format that Tradewind reads", "another format", hint)
+
+
+def is_model(path: Path) -> bool:
+    """Say whether an importer takes the file or folder at `path`; it may still be damaged."""
+    return any(importer.matches(path) for importer in (*TRUSTING, *IMPORTERS))
 
 
 def _check_file(path: Path) -> None:
@@ -50,8 +69,15 @@ def _check_file(path: Path) -> None:
         if not path.stat().st_size:
             hint = "the disk was full, or a download never began."
             raise ModelError(str(path), "a model file", "an empty file", hint)
-        kind = lookalike(path)
+        if path.is_file():
+            with path.open("rb"):
+                pass
     except (OSError, ValueError) as error:  # no permission, or a name that no file can have
         raise ModelError(str(path), "a readable file", str(error)) from error
+
+
+def _check_kind(path: Path) -> None:
+    """Raise when a file that no other importer took is known not to be ONNX."""
+    kind = lookalike(path)
     if kind is not None:
-        raise ModelError(str(path), "an ONNX model", kind.name, kind.hint)
+        raise ModelError(str(path), "a model that can be imported", kind.name, kind.hint)

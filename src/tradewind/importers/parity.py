@@ -1,120 +1,139 @@
-"""Whether an imported graph answers like the estimator that it was made from."""
+"""Whether an imported graph answers like the model that it was made from."""
 
-import importlib
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from tradewind.engines import OnnxRuntime
-from tradewind.errors import EngineError, ModelError
-from tradewind.importers.columns import MATRIX, Column, Layout
-from tradewind.model import Model
-from tradewind.tensors import Array, Datatype
-
-ROWS = 256
-RELATIVE_TOLERANCE = 1e-3
-"""The graph computes in float32 and the estimator in float64: seven digits, less what sums lose."""
-
-MAX_DIFFERENT = 0.01
-"""Rows that fall between two branches of a tree, or between two classes, after rounding."""
+from tradewind.errors import EngineError, ModelError, SettingError
+from tradewind.importers.bisection import first_difference
+from tradewind.importers.closeness import error_of
+from tradewind.importers.original import Original
+from tradewind.importers.probes import probes
+from tradewind.model import Model, Parity
+from tradewind.runners import Runner
+from tradewind.tensors import Array, Tensors
 
 
-def check_parity(model: Model, estimator: Any, layout: Layout) -> None:
-    """Raise unless graph and estimator agree on generated rows.
+@dataclass(frozen=True)
+class Tolerance:
+    """What counts as the same answer.
 
-    A row differs when its label differs, or a number by more than `RELATIVE_TOLERANCE` of the
-    larger of 1 and the estimator's; at most the share `MAX_DIFFERENT` may.
+    Args:
+        error: the largest |graph - original| / max(1, |original|) of a number.
+        differing: the share of examples that may be farther away, for models that decide
+            between branches: a value that rounds to the other side of a threshold is no fault.
+    """
+
+    error: float = 1e-4
+    differing: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.error < 1:
+            raise SettingError("error", "at least 0, less than 1", f"{self.error:g}")
+        if not 0 <= self.differing <= 0.05:
+            raise SettingError("differing", "at most 0.05", f"{self.differing:g}")
+
+
+FLOAT32 = Tolerance()
+"""Frameworks add in other orders: 1e-6 an operator, a hundred operators in a row."""
+
+BRANCHES = Tolerance(error=1e-3, differing=0.01)
+"""For ensembles of trees, summed in float32 here and in float64 there."""
+
+
+def check_parity(
+    model: Model,
+    original: Original,
+    *,
+    tolerance: Tolerance = FLOAT32,
+    questions: Sequence[Tensors] | None = None,
+) -> Model:
+    """Return the model with its parity, after asking graph and original the same questions.
+
+    Args:
+        model: the import.
+        original: what it was made from.
+        tolerance: what counts as the same answer.
+        questions: inputs to ask; `probes(model.signature)` when None.
 
     Raises:
-        ModelError: too many rows differ, or one of the two cannot answer.
+        ModelError: the answers differ; it names the first operator that does where the original
+            can look inside itself, else the output.
     """
-    where = model.origin.source
-    random = np.random.default_rng(0)
-    columns = [_generate(column, random, is_text=layout.is_text) for column in layout.columns]
-    inputs, rows = _arrange(columns, layout, estimator)
+    asked = probes(model.signature) if questions is None else questions
+    examples = beyond = 0
+    largest = 0.0
+    worst: tuple[float, str, Tensors] | None = None
+    with _compiled(model) as runner:
+        for inputs in asked:
+            wanted, got = original.answer(inputs), _answer(model, runner, inputs)
+            errors = {name: _errors(model, name, wanted, got[name]) for name in got}
+            rows = max(map(len, errors.values()), default=0)
+            differs = np.zeros(rows, dtype=bool)
+            for name, error in errors.items():
+                far = error > tolerance.error
+                differs |= far if len(far) == rows else bool(far.any())
+                top = float(error.max(initial=0.0))
+                if far.any() and (worst is None or top > worst[0]):
+                    worst = (top, name, inputs)
+                largest = max(largest, top)
+            examples, beyond = examples + rows, beyond + int(differs.sum())
+    share = beyond / max(examples, 1)
+    if worst is not None and share > tolerance.differing:
+        raise _difference(model, original, tolerance, worst, share)
+    found = Parity(examples, largest, tolerance.error, share)
+    return Model(model.content, replace(model.origin, parity=found))
+
+
+def _compiled(model: Model) -> Runner:
     try:
-        with OnnxRuntime(threads=1).compile(model) as runner:
-            answers = list(runner(inputs).values())
-        wanted = [np.asarray(estimator.predict(rows))]
-        if hasattr(estimator, "classes_") and hasattr(estimator, "predict_proba"):
-            wanted.append(np.asarray(estimator.predict_proba(rows)))
+        return OnnxRuntime(threads=1).compile(model)
     except EngineError as error:
-        raise ModelError(where, "a graph that ONNX Runtime can run", error.got) from error
-    except Exception as error:  # estimators raise whatever their authors chose
-        hint = "convert it with skl2onnx yourself and give the `.onnx` file."
-        got = f"{type(error).__name__}: {error}"
-        raise ModelError(where, "an estimator that answers generated rows", got, hint) from error
-    different: Array = np.zeros(ROWS, dtype=bool)
-    for answer, target in zip(answers, wanted, strict=False):
-        different |= _differs(answer, target)
-    share = float(different.mean())
-    if share > MAX_DIFFERENT:
-        raise ModelError(
-            where,
-            f"answers like the estimator's on {1 - MAX_DIFFERENT:.0%} of generated rows",
-            f"different ones on {share:.1%}",
-            "an operator converts with a loss; try `skl2onnx` with its `options`.",
-        )
+        where, hint = model.origin.source, "export it to ONNX in another way."
+        raise ModelError(where, "a graph that ONNX Runtime can run", error.got, hint) from error
 
 
-def _generate(column: Column, random: np.random.Generator, *, is_text: bool) -> Array:
-    """Return [ROWS] plausible values of one column, numbers representable in float32."""
-    values = column.values
-    if is_text and values is not None:
-        found = np.empty(ROWS, object)
-        found[:] = [" ".join(random.choice(values, 12)) for _ in range(ROWS)]
-        return found
-    if values is not None and len(values):
-        return random.choice(values, ROWS)
-    if column.datatype is Datatype.BYTES:
-        return random.choice(np.array(["a", "b", "c"], object), ROWS)
-    # one half around 0, one over several magnitudes: the units of the columns are unknown
-    spread = np.where(np.arange(ROWS) % 2 == 0, 1.0, 10 ** random.uniform(-2, 3, ROWS))
-    return (random.normal(size=ROWS) * spread).astype(column.datatype.numpy)
-
-
-def _arrange(columns: list[Array], layout: Layout, estimator: Any) -> tuple[dict[str, Array], Any]:
-    """Return the same rows for the graph and for the estimator."""
-    if layout.is_matrix:
-        matrix = np.stack(columns, axis=1).astype(np.float32)
-        # some estimators take no other numbers than they were fitted on
-        return {MATRIX: matrix}, _framed(matrix.astype(np.float64), layout, estimator)
-    inputs = {
-        column.name: values.astype(column.datatype.numpy)[:, None]
-        for column, values in zip(layout.columns, columns, strict=True)
-    }
-    if layout.is_text:
-        return inputs, columns[0]
-    if not hasattr(estimator, "feature_names_in_"):
-        return inputs, np.stack([values.astype(object) for values in columns], axis=1)
-    return inputs, _framed(columns, layout, estimator)
-
-
-def _framed(columns: Any, layout: Layout, estimator: Any) -> Any:
-    """Return a data frame for an estimator that was fitted on one."""
-    if not hasattr(estimator, "feature_names_in_"):
-        return columns
+def _answer(model: Model, runner: Runner, inputs: Tensors) -> dict[str, Array]:
     try:
-        pandas = importlib.import_module("pandas")
-    except ImportError as error:
-        where = type(estimator).__name__
-        raise ModelError(where, "pandas, which it was fitted with", "none installed") from error
-    arrays = list(np.transpose(columns)) if isinstance(columns, np.ndarray) else columns
-    names = [column.name for column in layout.columns]
-    return pandas.DataFrame(dict(zip(names, arrays, strict=True)))
+        return runner(inputs)
+    except EngineError as error:
+        shapes = ", ".join(f"{name}{list(array.shape)}" for name, array in inputs.items())
+        where = model.origin.source
+        raise ModelError(where, f"an answer to {shapes}", error.got) from error
 
 
-def _differs(answer: Array, target: Array) -> Array:
-    if target.dtype.kind in "OSU" or answer.dtype.kind in "OSU":
-        texts = [v.decode() if isinstance(v, bytes) else str(v) for v in answer.ravel()]
-        unequal: Array = np.array(texts) != target.ravel().astype(str)
-        return unequal
-    numbers = answer.reshape(len(target), -1).astype(np.float64)
-    wanted = target.reshape(len(target), -1).astype(np.float64)
-    if numbers.shape != wanted.shape:
-        return np.ones(len(target), dtype=bool)
-    # the larger of 1 and the number: probabilities near 0 are compared absolutely
-    allowed = RELATIVE_TOLERANCE * np.maximum(1, np.abs(wanted))
-    is_close = (np.abs(numbers - wanted) <= allowed) | (np.isnan(numbers) & np.isnan(wanted))
-    found: Array = np.logical_not(is_close.all(axis=1))
-    return found
+def _errors(model: Model, name: str, wanted: Tensors, got: Array) -> Array:
+    """Return the error of every example of one output, infinite where it cannot be compared."""
+    if name not in wanted:
+        raise ModelError(
+            f"{model.origin.source}: {name}", "an output of the original", ", ".join(wanted)
+        )
+    target = np.asarray(wanted[name])
+    if target.shape != got.shape:
+        raise ModelError(
+            f"{model.origin.source}: {name}",
+            f"shape {list(target.shape)} as the original gives it",
+            f"shape {list(got.shape)}",
+        )
+    rows = len(got) if got.ndim else 1
+    return np.asarray(error_of(got, target).reshape(rows, -1).max(axis=1, initial=0.0))
+
+
+def _difference(
+    model: Model,
+    original: Original,
+    tolerance: Tolerance,
+    worst: tuple[float, str, Tensors],
+    share: float,
+) -> ModelError:
+    error, name, inputs = worst
+    place = first_difference(model, original, inputs, tolerance.error)
+    got = f"{error:.2g} at output {name!r} on {share:.1%} of the questions"
+    return ModelError(
+        model.origin.source,
+        f"answers within {tolerance.error:g} of the original's",
+        f"{got}; first at {place}" if place else got,
+        "this conversion would change the model; export it to ONNX in another way.",
+    )

@@ -16,10 +16,10 @@ import onnx
 from tradewind.errors import ModelError
 from tradewind.importers.boosting import boosting_converters
 from tradewind.importers.columns import MATRIX, Layout, layout_of, parts
+from tradewind.importers.estimator_parity import check_parity
 from tradewind.importers.importer import Importer
 from tradewind.importers.lookalikes import archive_members
 from tradewind.importers.onnx import freeze
-from tradewind.importers.parity import check_parity
 from tradewind.model import MAX_BYTES, Model, Origin
 from tradewind.tensors import Datatype
 

@@ -103,7 +103,7 @@ def _main(folder: Path) -> None:
     _end_with(request["parent"])
     kind = next(kind for kind in PASSES if kind.name == request["pass"])
     step = msgspec.convert(request["settings"], kind)
-    origin = Origin(**request["origin"])
+    origin = msgspec.convert(request["origin"], Origin)
     model = Model((folder / "model.onnx").read_bytes(), origin)
     seen = Observed(load_tensors(folder / "inputs.npz"))
     try:

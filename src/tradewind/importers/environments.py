@@ -1,0 +1,172 @@
+"""Environments of their own for frameworks that cannot share ours."""
+
+import hashlib
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import venv
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tradewind.errors import EngineError, ModelError, OutputError, SettingError
+
+HOME = "TRADEWIND_HOME"
+"""The variable that says where environments are kept; `~/.local/share/tradewind` without it."""
+
+_READY = "ready"
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A framework with everything that it is converted by, in pinned versions.
+
+    Args:
+        name: what the user calls it.
+        module: what is imported from it.
+        requirements: as pip takes them, each with one exact version.
+        is_whole: whether `requirements` are all there is, and what they depend on besides is left
+            out, because nothing that is asked of them here needs it.
+    """
+
+    name: str
+    module: str
+    requirements: tuple[str, ...]
+    is_whole: bool = False
+
+    @property
+    def folder(self) -> Path:
+        """Where it is kept; other versions are kept elsewhere."""
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        text = "\n".join((*self.requirements, str(self.is_whole), version))
+        digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+        return home() / "environments" / f"{self.name}-{digest}"
+
+    @property
+    def python(self) -> Path:
+        """Its interpreter."""
+        return self.folder / "bin" / "python"
+
+    @property
+    def is_installed(self) -> bool:
+        """Whether `install` has been through."""
+        return (self.folder / _READY).is_file()
+
+
+ENVIRONMENTS: tuple[Environment, ...] = (
+    Environment("torch", "torch", ("torch==2.13.0", "onnx==1.23.0", "onnxscript==0.7.1")),
+)
+"""Every environment that can be installed."""
+
+
+def home() -> Path:
+    """Return the folder under which environments are kept."""
+    found = os.environ.get(HOME)
+    return Path(found) if found else Path.home() / ".local" / "share" / "tradewind"
+
+
+def environment(name: str) -> Environment:
+    """Return the environment called `name`.
+
+    Raises:
+        SettingError: there is none.
+    """
+    for found in ENVIRONMENTS:
+        if found.name == name:
+            return found
+    known = ", ".join(sorted(found.name for found in ENVIRONMENTS))
+    raise SettingError("--install", f"one of {known}", name)
+
+
+def python_of(name: str, where: str) -> Path:
+    """Return an interpreter that has the framework: a managed one, else this one.
+
+    Args:
+        name: of the environment.
+        where: the file that asks for it.
+
+    Raises:
+        ModelError: neither has it.
+    """
+    wanted = environment(name)
+    if wanted.is_installed:
+        return wanted.python
+    if importlib.util.find_spec(wanted.module) is not None:
+        return Path(sys.executable)
+    raise ModelError(
+        where,
+        f"{wanted.name} to import it with",
+        "none installed",
+        f"run `tradewind doctor --install {wanted.name}` once; afterwards no network is needed.",
+    )
+
+
+def install(wanted: Environment, say: Callable[[str], None]) -> None:
+    """Make an environment, or leave it alone where it is there.
+
+    A half-made one never takes the place of a whole one.
+
+    Args:
+        wanted: what to install.
+        say: told what is being done, a line at a time.
+
+    Raises:
+        EngineError: a package could not be installed.
+        OutputError: there is no place for it.
+    """
+    if wanted.is_installed:
+        say(f"{wanted.name}: already there, {wanted.folder}")
+        return
+    folder = wanted.folder
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        if folder.exists():  # an installation was interrupted
+            shutil.rmtree(folder)
+        say(f"{wanted.name}: making {folder}")
+        # console scripts hold absolute paths, so it is made in its place, and marked when whole
+        venv.create(folder, with_pip=True, symlinks=True)
+    except OSError as error:
+        hint = f"say with {HOME} where environments may be kept."
+        got = error.strerror or str(error)
+        raise OutputError(str(folder), "a writable folder", got, hint) from error
+    try:
+        _pip(wanted, say)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    (folder / _READY).touch()
+    say(f"{wanted.name}: ready")
+
+
+def _pip(wanted: Environment, say: Callable[[str], None]) -> None:
+    with tempfile.TemporaryDirectory(prefix="tradewind-") as name:
+        command = [str(wanted.python), "-m", "pip", "install", "--disable-pip-version-check"]
+        command += ["--no-input", "--progress-bar", "off"]
+        command += ["--no-deps"] if wanted.is_whole else []
+        log = Path(name) / "log"
+        command += wanted.requirements
+        with log.open("w+", encoding="utf-8") as output:
+            child = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=output, stdin=subprocess.DEVNULL, text=True
+            )
+            assert child.stdout is not None
+            try:
+                for line in child.stdout:
+                    if line.startswith(("Collecting", "Downloading", "Installing")):
+                        say(f"{wanted.name}: {line.strip()[:100]}")
+                code = child.wait()
+            finally:
+                if child.poll() is None:
+                    child.kill()
+                    child.wait()
+        if code:
+            last = [line for line in log.read_text().splitlines() if "ERROR" in line][-1:]
+            raise EngineError(
+                f"{wanted.name} environment",
+                "packages that pip can install",
+                "".join(last) or f"pip ended with {code}",
+                "look at the network and at pip's configuration, then try again.",
+            )
