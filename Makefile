@@ -4,13 +4,21 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test check bench docs clean
+# what other frameworks are converted with, in environments of their own
+export TRADEWIND_HOME ?= $(CURDIR)/.environments
+FRAMEWORKS := torch
+
+.PHONY: demo test test-frameworks check bench docs clean
 
 demo: $(VENV)/.core  ## the main job on a small data set, then a served request
 	$(BIN)/tradewind demo
 
-test: $(VENV)/.test  ## every test
-	$(BIN)/python -m pytest
+test: $(VENV)/.test  ## every test that needs no other framework
+	$(BIN)/python -m pytest --ignore tests/frameworks
+
+test-frameworks: $(VENV)/.test  ## models of other frameworks, imported and compared; downloads them
+	$(BIN)/tradewind doctor $(FRAMEWORKS:%=--install %) >/dev/null
+	$(BIN)/python -m pytest tests/frameworks tests/importers --imports docs/reference/imports.md
 
 check: $(VENV)/.check  ## formatting, lint and types, as CI runs them
 	$(BIN)/ruff format --check .
@@ -46,4 +54,4 @@ $(VENV)/.docs: $(VENV)/.core
 	touch $@
 
 clean:  ## remove what the targets made
-	rm -rf $(VENV) .venv-* site dist tradewind-demo
+	rm -rf $(VENV) .venv-* .environments site dist tradewind-demo

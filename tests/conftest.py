@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.cases import SEED
+from tests.cases.imports import IMPORTS
 
 
 @pytest.fixture
@@ -39,6 +40,16 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         yield folder
     finally:
         subprocess.run(["umount", str(folder)], check=True)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--imports", type=Path, help="write the table of imported models here")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    target = session.config.getoption("--imports")
+    if target is not None:
+        IMPORTS.write(target)
 
 
 def pytest_report_header() -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from rich.table import Table
 
 from tradewind.bundle import Percentiles
-from tradewind.cli.opening import Opened, open_any, open_examples
+from tradewind.cli.opening import Opened, open_any, open_examples, trusting
 from tradewind.cli.output import as_json, print_json, shown
 from tradewind.errors import SettingError
 from tradewind.measure import (
@@ -48,6 +48,7 @@ from tradewind.tensors import Tensors
     show_default=True,
     help="Repeats the order of turns.",
 )
+@trusting
 @as_json
 def command(
     models: tuple[Path, ...],
@@ -57,6 +58,7 @@ def command(
     batch_sizes: tuple[int, ...],
     time_text: str,
     seed: int,
+    trust_pickle: bool,
     as_json: bool,
 ) -> None:
     """Time models and bundles against the first one, interleaved on this machine.
@@ -66,7 +68,7 @@ def command(
     are those of a sign test over rounds, at 95% confidence.
     """
     sizes = tuple(sorted(set(batch_sizes or (1, 32))))
-    opened = [open_any(path) for path in models]
+    opened = [open_any(path, trust_pickle=trust_pickle) for path in models]
     inputs = _inputs(opened[0], data, label, preprocess, sizes)
     for path, one in zip(models, opened, strict=True):
         fixed = one.model.signature.fixed_batch

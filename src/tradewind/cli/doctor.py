@@ -9,8 +9,9 @@ import click
 from rich.table import Table
 
 from tradewind import __version__
-from tradewind.cli.output import as_json, print_json, shown
+from tradewind.cli.output import as_json, print_json, shown, told
 from tradewind.engines import OpenVINO
+from tradewind.importers import ENVIRONMENTS, environment, install
 from tradewind.measure import this_machine
 
 EXTRAS = {"sklearn": ("sklearn", "skl2onnx", "skops")}
@@ -20,9 +21,19 @@ INT8 = ("avx_vnni", "avx512_vnni", "amx_int8", "dotprod", "i8mm")
 
 
 @click.command("doctor", epilog="Example: tradewind doctor --json")
+@click.option(
+    "--install",
+    "wanted",
+    multiple=True,
+    metavar="NAME",
+    help="Install what models of a framework are converted with, in an environment of its own; "
+    "may be given several times. Afterwards no network is needed.",
+)
 @as_json
-def command(as_json: bool) -> None:
+def command(wanted: tuple[str, ...], as_json: bool) -> None:
     """Show what this machine has: CPU features, engines, extras, limits; and what is missing."""
+    for one in [environment(name) for name in wanted]:
+        install(one, lambda line: told().print(line, soft_wrap=True))
     machine = this_machine()
     extras = {
         name: all(importlib.util.find_spec(module) for module in modules)
@@ -37,6 +48,7 @@ def command(as_json: bool) -> None:
                 "hardware": machine,
                 "arithmetic": OpenVINO.precisions(),
                 "extras": extras,
+                "environments": {one.name: one.is_installed for one in ENVIRONMENTS},
                 "temporary_space_bytes": disk.free,
                 "advice": advice,
             }
@@ -54,6 +66,9 @@ def command(as_json: bool) -> None:
     table.add_row("nncf", importlib.metadata.version("nncf"))
     for name, there in extras.items():
         table.add_row(f"extra {name}", "installed" if there else f'pip install "tradewind[{name}]"')
+    for one in ENVIRONMENTS:
+        how = "installed" if one.is_installed else f"tradewind doctor --install {one.name}"
+        table.add_row(f"environment {one.name}", how)
     console = shown()
     console.print(table)
     for line in advice:

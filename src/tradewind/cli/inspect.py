@@ -6,29 +6,31 @@ from pathlib import Path
 import click
 from rich.table import Table
 
-from tradewind.cli.opening import open_any
+from tradewind.cli.opening import open_any, trusting
 from tradewind.cli.output import as_json, print_json, shown
 from tradewind.engines import ENGINES
 from tradewind.errors import EngineError
 from tradewind.measure import graph_cost
-from tradewind.model import Model
+from tradewind.model import Model, Parity
 from tradewind.tensors import TensorSpec
 
 
 @click.command("inspect", epilog="Example: tradewind inspect model.onnx")
 @click.argument("model", type=click.Path(path_type=Path))
+@trusting
 @as_json
-def command(model: Path, as_json: bool) -> None:
+def command(model: Path, trust_pickle: bool, as_json: bool) -> None:
     """Show what MODEL takes and gives, what it holds, what it costs and what can run it.
 
-    MODEL is a model file or a bundle.
+    MODEL is a model of any framework, or a bundle.
     """
-    found = open_any(model).model
+    found = open_any(model, trust_pickle=trust_pickle).model
     cost = graph_cost(found)
     support = {kind.name: _support(found, kind) for kind in ENGINES}
     document = {
         "model": str(model),
         "framework": found.origin.framework,
+        "parity": found.origin.parity,
         "digest": found.digest,
         "size_bytes": len(found.content),
         "opsets": dict(found.graph.opset_imports),
@@ -43,6 +45,8 @@ def command(model: Path, as_json: bool) -> None:
         return
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     table.add_row("model", f"{model} ({found.origin.framework})")
+    if found.origin.parity is not None:
+        table.add_row("parity", told_parity(found.origin.parity))
     for title, specs in (("input", found.signature.inputs), ("output", found.signature.outputs)):
         for spec in specs:
             table.add_row(title, str(spec))
@@ -57,6 +61,13 @@ def command(model: Path, as_json: bool) -> None:
     for name, why in support.items():
         table.add_row(name, why or "can run it")
     shown().print(table)
+
+
+def told_parity(parity: Parity) -> str:
+    """Return how closely the graph answers like the model that it was made from."""
+    text = f"{parity.largest:.1g} at most on {parity.examples} questions"
+    text += f", {parity.tolerance:g} allowed"
+    return text + (f"; beyond it {parity.differing:.2%}" if parity.differing else "")
 
 
 def _spec(spec: TensorSpec) -> dict[str, object]:

@@ -4,12 +4,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
+
 from tradewind.bundle import Bundle, is_bundle, open_bundle, prepared
 from tradewind.data import Dataset, Preprocessing, image_input, open_dataset
 from tradewind.engines import Engine, OnnxRuntime
 from tradewind.importers import is_model, load_model
 from tradewind.model import Model
 from tradewind.runners import Runner
+
+trusting = click.option(
+    "--trust-pickle",
+    is_flag=True,
+    help="Unpickle the model, in a process without network: whoever made the file can run "
+    "what they like in there.",
+)
+"""The option of every command that opens models."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import click
 
 from tradewind.budget import Budget, Objective
 from tradewind.bundle import REPORT, Manifest, check_target, write_bundle
-from tradewind.cli.opening import open_examples
+from tradewind.cli.opening import open_examples, trusting
 from tradewind.cli.output import as_json, print_json, shown, told
 from tradewind.cli.watching import Watching
 from tradewind.data import Dataset, Preprocessing
@@ -86,6 +86,7 @@ from tradewind.search import Effort, SearchSettings, optimize, pack, parse_time
     help="How much is tried while time allows.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Repeats all decisions.")
+@trusting
 @as_json
 def command(
     model: Path,
@@ -103,6 +104,7 @@ def command(
     time_text: str,
     effort: Effort,
     seed: int,
+    trust_pickle: bool,
     as_json: bool,
 ) -> None:
     """Find the cheapest way to run MODEL that loses no more than you allow.
@@ -120,7 +122,7 @@ def command(
         metric or "accuracy", max_drop, confidence, objective, max_latency_ms, max_memory_mb
     )
     check_target(target, overwrite=overwrite)
-    source = load_model(model)
+    source = load_model(model, trust_pickle=trust_pickle)
     dataset = open_examples(source, data, label, preprocess)
     if metric is None:
         budget = Budget(

@@ -8,7 +8,7 @@ import click
 import numpy as np
 
 from tradewind.cli.archives import write_archive
-from tradewind.cli.opening import Opened, open_any
+from tradewind.cli.opening import Opened, open_any, trusting
 from tradewind.cli.output import as_json, print_json, shown
 from tradewind.cli.tables import write_table
 from tradewind.data import Dataset, open_dataset
@@ -31,8 +31,17 @@ from tradewind.tensors import Array
 )
 @click.option("--label", default="label", show_default=True, help="Column to leave out.")
 @click.option("--batch-size", type=click.IntRange(1), default=64, show_default=True)
+@trusting
 @as_json
-def command(model: Path, data: str, out: Path, label: str, batch_size: int, as_json: bool) -> None:
+def command(
+    model: Path,
+    data: str,
+    out: Path,
+    label: str,
+    batch_size: int,
+    trust_pickle: bool,
+    as_json: bool,
+) -> None:
     """Answer every example of a file at once; one output array or column set per output."""
     if out.suffix not in (".npz", ".parquet", ".csv"):
         raise OutputError(str(out), "a name ending in .npz, .parquet or .csv", out.name)
@@ -42,7 +51,7 @@ def command(model: Path, data: str, out: Path, label: str, batch_size: int, as_j
         if given.resolve() in (out.resolve(), *out.resolve().parents):
             hint = "what was given is never changed; choose another name."
             raise OutputError(str(out), f"a place outside of {given}", "one within", hint)
-    opened = open_any(model)
+    opened = open_any(model, trust_pickle=trust_pickle)
     dataset = open_dataset(
         data, opened.model.signature, label=label, preprocessing=opened.preprocessing
     )

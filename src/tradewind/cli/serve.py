@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from tradewind.cli.opening import open_any
+from tradewind.cli.opening import open_any, trusting
 from tradewind.cli.output import as_json, print_json, told
 from tradewind.errors import SettingError
 from tradewind.serve import ServedModel, Settings, claim_port, run
@@ -48,6 +48,7 @@ from tradewind.serve import ServedModel, Settings, claim_port, run
     show_default=True,
     help="Seconds that accepted requests get after SIGTERM.",
 )
+@trusting
 @as_json
 def command(
     models: tuple[Path, ...],
@@ -58,6 +59,7 @@ def command(
     max_queue: int,
     max_body_mb: float,
     drain_s: float,
+    trust_pickle: bool,
     as_json: bool,
 ) -> None:
     """Answer requests for bundles and models over HTTP.
@@ -82,7 +84,7 @@ def command(
     )
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     with claim_port(host, http_port) as port, contextlib.ExitStack() as stack:
-        served = [served_model(path, stack) for path in paths]
+        served = [served_model(path, stack, trust_pickle=trust_pickle) for path in paths]
 
         def ready(url: str) -> None:
             names = [model.name for model in served]
@@ -108,9 +110,11 @@ def found_in(folder: Path | None) -> list[Path]:
     return sorted([*folder.glob("*.tw"), *folder.glob("*.onnx")])
 
 
-def served_model(path: Path, stack: contextlib.ExitStack) -> ServedModel:
+def served_model(
+    path: Path, stack: contextlib.ExitStack, *, trust_pickle: bool = False
+) -> ServedModel:
     """Open and compile one model; it is closed with `stack`."""
-    opened = open_any(path)
+    opened = open_any(path, trust_pickle=trust_pickle)
     if opened.bundle is not None:
         for doubt in opened.bundle.doubts():
             told().print(f"note: {path}: the certificate does not hold here: {doubt}")

@@ -1,16 +1,20 @@
 """Every format that trained models come in."""
 
+from tradewind.importers.environments import ENVIRONMENTS, environment, install
 from tradewind.importers.importer import Importer
 from tradewind.importers.loading import IMPORTERS, TRUSTING, is_model, load_model
 from tradewind.importers.onnx import OnnxImporter
 from tradewind.importers.sklearn import SklearnImporter
 
 __all__ = [
+    "ENVIRONMENTS",
     "IMPORTERS",
     "TRUSTING",
     "Importer",
     "OnnxImporter",
     "SklearnImporter",
+    "environment",
+    "install",
     "is_model",
     "load_model",
 ]

@@ -153,15 +153,15 @@ def _pip(wanted: Environment, say: Callable[[str], None]) -> None:
                 command, stdout=subprocess.PIPE, stderr=output, stdin=subprocess.DEVNULL, text=True
             )
             assert child.stdout is not None
-            try:
-                for line in child.stdout:
-                    if line.startswith(("Collecting", "Downloading", "Installing")):
-                        say(f"{wanted.name}: {line.strip()[:100]}")
-                code = child.wait()
-            finally:
-                if child.poll() is None:
+            with child:
+                try:
+                    for line in child.stdout:
+                        if line.startswith(("Collecting", "Downloading", "Installing")):
+                            say(f"{wanted.name}: {line.strip()[:100]}")
+                    code = child.wait()
+                except BaseException:
                     child.kill()
-                    child.wait()
+                    raise
         if code:
             last = [line for line in log.read_text().splitlines() if "ERROR" in line][-1:]
             raise EngineError(
