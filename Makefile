@@ -42,7 +42,7 @@ $(VENV)/.core: $(VENV)/.python pyproject.toml
 	touch $@
 
 $(VENV)/.test: $(VENV)/.core
-	$(PIP) install --editable ".[sklearn]" --group test
+	$(PIP) install --editable ".[sklearn,train]" --group test
 	touch $@
 
 $(VENV)/.check: $(VENV)/.test
