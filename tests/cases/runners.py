@@ -9,7 +9,7 @@ from tests.cases.table import CASES
 
 from tradewind.data import Preprocessing
 from tradewind.engines import ENGINES, Engine, OnnxRuntime
-from tradewind.runners import Preprocessed, Runner
+from tradewind.runners import Cascade, Margin, Preprocessed, Runner, Scores
 from tradewind.tensors import Array, Tensors
 
 _PREPROCESSING = Preprocessing(mean=(0.5,), std=(0.25,))
@@ -60,9 +60,26 @@ def _preprocessed() -> Specimen:
     )
 
 
+def _cascade() -> Specimen:
+    case = _named("residual")
+    # some examples are surer than this, and some are not
+    rule = Margin(Scores("logits"), 0.5)
+    return Specimen(
+        "cascade",
+        lambda: Cascade([OnnxRuntime().compile(case.model) for _ in range(3)], [rule, rule]),
+        case.inputs,
+        case.reference,
+        case.tolerance,
+    )
+
+
 def _named(name: str) -> Case:
     return next(case for case in CASES if case.name == name)
 
 
-RUNNERS: tuple[Specimen, ...] = (*(_session(kind()) for kind in ENGINES), _preprocessed())
+RUNNERS: tuple[Specimen, ...] = (
+    *(_session(kind()) for kind in ENGINES),
+    _preprocessed(),
+    _cascade(),
+)
 """Every kind of runner; a new one is held to the contract by being added."""

@@ -5,11 +5,17 @@
 - `sequence`: many variants at one error probability.
 - `planning`: how many examples are needed.
 - `betting`: a test that may be looked at after every example, for any bounded loss.
+- `cascade`: how low the threshold of a cascade may be set.
 - `certificate`: what was shown, as a record.
 """
 
 from tradewind.evidence.agreement import agreement_p_value, disagreement_upper_bound
 from tradewind.evidence.betting import BettingTest
+from tradewind.evidence.cascade import (
+    CertifiedThreshold,
+    certify_threshold,
+    certify_threshold_with_labels,
+)
 from tradewind.evidence.certificate import Certificate, certify_agreement, certify_with_labels
 from tradewind.evidence.paired import (
     PairedCounts,
@@ -27,10 +33,13 @@ from tradewind.evidence.sequence import fixed_sequence
 __all__ = [
     "BettingTest",
     "Certificate",
+    "CertifiedThreshold",
     "PairedCounts",
     "agreement_examples_needed",
     "agreement_p_value",
     "certify_agreement",
+    "certify_threshold",
+    "certify_threshold_with_labels",
     "certify_with_labels",
     "disagreement_upper_bound",
     "drop_p_value",

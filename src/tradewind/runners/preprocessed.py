@@ -33,6 +33,14 @@ class Preprocessed(Runner):
     def signature(self) -> Signature:
         return self._signature
 
+    @property
+    def parts(self) -> tuple[Runner, ...]:
+        return (self._inner,)
+
+    @property
+    def answered(self) -> tuple[int, ...]:
+        return self._inner.answered
+
     def __call__(self, inputs: Tensors) -> dict[str, Array]:
         ready = {**inputs, self._name: self._preprocessing.apply(inputs[self._name])}
         return self._inner(ready)

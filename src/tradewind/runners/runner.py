@@ -19,6 +19,16 @@ class Runner(ABC):
     def signature(self) -> Signature:
         """What goes in and what comes out."""
 
+    @property
+    def parts(self) -> tuple["Runner", ...]:
+        """The runners that this one asks; empty where it computes for itself."""
+        return ()
+
+    @property
+    def answered(self) -> tuple[int, ...]:
+        """How many examples each stage has answered until now; empty without stages."""
+        return ()
+
     @abstractmethod
     def __call__(self, inputs: Tensors) -> dict[str, Array]:
         """Answer for all examples in `inputs`.
