@@ -160,6 +160,10 @@ def _read(node: ir.Node) -> set[str]:
     return names
 
 
+_QUANTIZERS = {"QLinearConv": 7, "QLinearMatMul": 7, "QuantizeLinear": 2}
+"""Where an operator has the number that stands for 0, whose type is that of its result."""
+
+
 @final
 @dataclass(frozen=True)
 class Builder:
@@ -183,6 +187,10 @@ class Builder:
                 attributes[name] = planned(attribute.as_graph(), where, opsets, self)
             else:
                 attributes[name] = attribute.value
+        if node.op_type in _QUANTIZERS:
+            zero = node.inputs[_QUANTIZERS[node.op_type] :][:1]
+            if zero and zero[0] is not None and zero[0].dtype is not None:
+                attributes["output_dtype"] = zero[0].dtype  # a tensor may hold it in a wider type
         wanted = [at for at, value in enumerate(node.outputs, 1) if value.name]
         outputs = max(wanted, default=1)
         opset = node.version or opsets.get(domain, 1)

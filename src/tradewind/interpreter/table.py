@@ -6,14 +6,17 @@ import onnx_ir as ir
 
 from tradewind.interpreter import (
     activations,
+    control,
     convolutions,
     elementwise,
     indexing,
     normalizing,
     pooling,
     products,
+    recurrent,
     reductions,
     shapes,
+    steps,
 )
 from tradewind.interpreter.operator import Operator
 from tradewind.model import Model
@@ -23,17 +26,21 @@ MICROSOFT = "com.microsoft"
 
 _ONNX: Mapping[str, Operator] = {
     **activations.OPERATORS,
+    **control.OPERATORS,
     **convolutions.OPERATORS,
     **elementwise.OPERATORS,
     **indexing.OPERATORS,
     **normalizing.OPERATORS,
     **pooling.OPERATORS,
     **products.OPERATORS,
+    **recurrent.OPERATORS,
     **reductions.OPERATORS,
     **shapes.OPERATORS,
+    **steps.OPERATORS,
 }
 TABLE: Mapping[tuple[str, str], Operator] = {
     **{(ONNX, name): operator for name, operator in _ONNX.items()},
+    **{(MICROSOFT, name): operator for name, operator in steps.OPERATORS.items()},
 }
 """By domain and name; ONNX's own domain is empty."""
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import final
 
-import numpy as np
+import ml_dtypes
 import onnx_ir as ir
 
 from tradewind.interpreter.datatypes import FLOATS
@@ -60,6 +60,13 @@ _CARRIED: dict[str, tuple[int, ...]] = {
 taken for a constant of a formula."""
 
 
+WHOLE = (
+    ir.DataType.INT8, ir.DataType.UINT8, ir.DataType.INT16, ir.DataType.UINT16,
+    ir.DataType.INT32, ir.DataType.INT4, ir.DataType.UINT4,
+)  # fmt: skip
+"""Types that stand for real numbers in quantized graphs."""
+
+
 @final
 @dataclass(frozen=True)
 class Steps:
@@ -93,9 +100,9 @@ class Weight:
 
 
 def find_weights(graph: ir.Graph) -> list[Weight]:
-    """Return the weights of a graph in the order of their first use."""
+    """Return the weights of a graph, also those that only graphs inside it use."""
     found: dict[str, Weight] = {}
-    for node in graph:
+    for node in graph.all_nodes():
         for value in [*node.inputs, *(node.outputs if node.op_type == "Constant" else ())]:
             if value is not None and value.name and value.name not in found:
                 weight = _weight(value) if tensor_of(value) is not None else None
@@ -136,7 +143,7 @@ def _weight(value: ir.Value) -> Weight | None:
     if tensor.dtype in FLOATS:
         allowed = all(_is_weight(node, at, tensor.size) for node, at in uses)
         return Weight(name) if allowed else None
-    if tensor.dtype not in (ir.DataType.INT8, ir.DataType.UINT8, ir.DataType.INT32):
+    if tensor.dtype not in WHOLE:
         return None
     steps = {_steps(node, at) for node, at in uses}
     only = steps.pop() if len(steps) == 1 else None
@@ -167,5 +174,5 @@ def _steps(node: ir.Node, at: int) -> Steps | None:
 
 def limits(datatype: ir.DataType) -> tuple[int, int]:
     """Return the smallest and the largest whole number of a type."""
-    info = np.iinfo(datatype.numpy())
+    info = ml_dtypes.iinfo(datatype.numpy())  # type: ignore[no-untyped-call]
     return int(info.min), int(info.max)
