@@ -24,16 +24,20 @@ class Tolerance:
         error: the largest |graph - original| / max(1, |original|) of a number.
         differing: the share of examples that may be farther away, for models that decide
             between branches: a value that rounds to the other side of a threshold is no fault.
+        steps: how far apart whole numbers may be, for outputs that are quantized.
     """
 
     error: float = 1e-4
     differing: float = 0.0
+    steps: float = 0.0
 
     def __post_init__(self) -> None:
         if not 0 <= self.error < 1:
             raise SettingError("error", "at least 0, less than 1", f"{self.error:g}")
         if not 0 <= self.differing <= 0.05:
             raise SettingError("differing", "at most 0.05", f"{self.differing:g}")
+        if not 0 <= self.steps < 256:
+            raise SettingError("steps", "at least 0, less than 256", f"{self.steps:g}")
 
 
 FLOAT32 = Tolerance()
@@ -73,7 +77,7 @@ def check_parity(
             rows = max(map(len, errors.values()), default=0)
             differs = np.zeros(rows, dtype=bool)
             for name, error in errors.items():
-                far = error > tolerance.error
+                far = (error > tolerance.error) & _beyond(got[name], wanted[name], tolerance.steps)
                 differs |= far if len(far) == rows else bool(far.any())
                 top = float(error.max(initial=0.0))
                 if far.any() and (worst is None or top > worst[0]):
@@ -121,6 +125,15 @@ def _errors(model: Model, name: str, wanted: Tensors, got: Array) -> Array:
     return np.asarray(error_of(got, target).reshape(rows, -1).max(axis=1, initial=0.0))
 
 
+def _beyond(got: Array, wanted: Array, steps: float) -> Array:
+    """Return of every example whether a number is more than some steps away."""
+    rows = len(got) if got.ndim else 1
+    if not steps or got.dtype.kind not in "iu":
+        return np.ones(rows, dtype=bool)
+    distance = np.abs(got.astype(np.float64) - np.asarray(wanted, np.float64))
+    return np.asarray(distance.reshape(rows, -1).max(axis=1, initial=0.0) > steps)
+
+
 def _difference(
     model: Model,
     original: Original,
@@ -129,7 +142,7 @@ def _difference(
     share: float,
 ) -> ModelError:
     error, name, inputs = worst
-    place = first_difference(model, original, inputs, tolerance.error)
+    place = first_difference(model, original, inputs, max(tolerance.error, tolerance.steps))
     got = f"{error:.2g} at output {name!r} on {share:.1%} of the questions"
     return ModelError(
         model.origin.source,
