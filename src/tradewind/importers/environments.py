@@ -56,8 +56,35 @@ class Environment:
         return (self.folder / _READY).is_file()
 
 
+_TABLES = (
+    *("numpy==2.4.6", "pandas==3.1.1", "python-dateutil==4.0.0", "six==1.17.0"),
+    *("scipy==1.17.1", "packaging==26.3"),
+)
+"""What libraries of trees read rows from."""
+
 ENVIRONMENTS: tuple[Environment, ...] = (
+    Environment("xgboost", "xgboost", ("xgboost-cpu==3.2.0", *_TABLES), is_whole=True),
+    Environment("lightgbm", "lightgbm", ("lightgbm==4.7.0", *_TABLES), is_whole=True),
+    Environment("catboost", "catboost", ("catboost==1.2.10", *_TABLES), is_whole=True),
     Environment("torch", "torch", ("torch==2.13.0", "onnx==1.23.0", "onnxscript==0.7.1")),
+    Environment(
+        "tflite", "ai_edge_litert", ("ai-edge-litert==2.3.0", "numpy==2.4.6", "onnx==1.23.0")
+    ),
+    Environment(
+        "tensorflow",
+        "tensorflow",
+        (
+            *("tensorflow-cpu==2.21.0", "tf-keras==2.21.0", "keras==3.15.1", "tf2onnx==1.17.0"),
+            *("numpy==2.4.6", "onnx==1.23.0", "h5py==3.14.0", "protobuf==7.36.2"),
+            *("absl-py==2.5.1", "astunparse==1.6.3", "flatbuffers==25.12.19", "gast==0.7.0"),
+            *("google-pasta==0.2.0", "grpcio==1.85.1", "ml-dtypes==0.6.0", "namex==0.1.0"),
+            *("opt-einsum==3.4.0", "optree==0.20.0", "packaging==26.3", "requests==2.34.2"),
+            *("certifi==2026.10.18", "charset-normalizer==3.5.2", "idna==3.20", "urllib3==2.8.0"),
+            *("rich==15.0.0", "markdown-it-py==4.3.0", "mdurl==0.1.2", "pygments==2.21.0"),
+            *("six==1.17.0", "termcolor==3.3.0", "typing-extensions==4.16.0", "wrapt==2.5.2"),
+        ),
+        is_whole=True,  # tf-keras asks for a second TensorFlow, with what GPUs need
+    ),
 )
 """Every environment that can be installed."""
 

@@ -17,6 +17,7 @@ import os
 import signal
 import sys
 import traceback
+import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,11 @@ def _main(converter: Path, parent: int, network: str) -> None:
 
 
 def _module(path: Path) -> Any:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+    # in a package, so that a script may import what lies beside it: `from .parts import …`
+    package = types.ModuleType("converters")
+    package.__path__ = [str(path.parent)]
+    sys.modules["converters"] = package
+    spec = importlib.util.spec_from_file_location(f"converters.{path.stem}", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
