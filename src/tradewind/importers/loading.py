@@ -8,10 +8,11 @@ from tradewind.importers.importer import Importer
 from tradewind.importers.lookalikes import lookalike
 from tradewind.importers.onnx import OnnxImporter
 from tradewind.importers.sklearn import SklearnImporter
+from tradewind.importers.tflite import TfliteImporter
 from tradewind.model import Model
 from tradewind.tensors import Datatype
 
-IMPORTERS: tuple[Importer, ...] = (SklearnImporter(), OnnxImporter())
+IMPORTERS: tuple[Importer, ...] = (SklearnImporter(), TfliteImporter(), OnnxImporter())
 """Every importer, asked in this order; ONNX, which no magic number tells, comes last."""
 
 TRUSTING: tuple[Importer, ...] = ()
