@@ -103,7 +103,7 @@ def _buffer(buffer: Any, content: bytes) -> bytes:
     return b"" if buffer.data is None else bytes(np.asarray(buffer.data, np.uint8))
 
 
-_CODES = {
+_CODES: dict[int, str] = {
     number: name for name, number in vars(schema.BuiltinOperator).items() if isinstance(number, int)
 }
 
