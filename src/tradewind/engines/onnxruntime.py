@@ -1,9 +1,13 @@
 """ONNX Runtime on the CPU."""
 
+import re
 from dataclasses import dataclass
 from typing import ClassVar, Literal, final
 
 from tradewind.engines.engine import Engine, check_datatypes
+from tradewind.engines.known_wrong import refuse_known_wrong
+from tradewind.engines.onnxruntime_wrong import ONNX_RUNTIME_WRONG
+from tradewind.engines.stamps import newer_operators, restamp
 from tradewind.engines.untracked import ort
 from tradewind.errors import EngineError, SettingError, UnsupportedModel
 from tradewind.model import Model
@@ -46,6 +50,7 @@ class OnnxRuntime(Engine):
 
     def compile(self, model: Model) -> Runner:
         check_datatypes(model, "ONNX Runtime", (Datatype.BF16,))
+        refuse_known_wrong(model, "ONNX Runtime", ONNX_RUNTIME_WRONG)
         options = ort.SessionOptions()
         options.intra_op_num_threads = self.threads
         options.graph_optimization_level = _OPTIMIZATION[self.optimization]
@@ -54,15 +59,11 @@ class OnnxRuntime(Engine):
         )
         options.log_severity_level = 4  # errors arrive as exceptions
         try:
-            session = ort.InferenceSession(
-                model.content, options, providers=["CPUExecutionProvider"]
-            )
+            session = _open(model, options)
+        except UnsupportedModel:
+            raise
         except Exception as error:  # the runtime raises a class of its own for every status
-            raise UnsupportedModel(
-                model.origin.source,
-                "a model that ONNX Runtime can run",
-                _reason(error),
-            ) from error
+            raise UnsupportedModel(model.origin.source, _EXPECTED, _reason(error)) from error
         return _Session(session, model.signature)
 
 
@@ -93,7 +94,34 @@ class _Session(Runner):
         self._session = None
 
 
+def _open(model: Model, options: ort.SessionOptions) -> ort.InferenceSession:
+    """Return a session, under an older stamp of the same graph where the given one is too new."""
+    try:
+        return ort.InferenceSession(model.content, options, providers=_PROVIDERS)
+    except Exception as error:
+        if not any(phrase in str(error) for phrase in _TOO_NEW):
+            raise
+        proto = model.to_proto()
+        newer = newer_operators(proto, _NEWEST_OPSET)
+        if newer:
+            got = f"{', '.join(newer)}, newer than opset {_NEWEST_OPSET}"
+            raise UnsupportedModel(model.origin.source, _EXPECTED, got) from error
+        older = restamp(proto, _NEWEST_OPSET, _NEWEST_IR)
+    return ort.InferenceSession(older.SerializeToString(), options, providers=_PROVIDERS)
+
+
+_EXPECTED = "a model that ONNX Runtime can run"
+_PROVIDERS = ["CPUExecutionProvider"]
+_TOO_NEW = ("Unsupported model IR version", "is under development")
+_NEWEST_OPSET, _NEWEST_IR = 26, 13  # of ONNX Runtime 1.31, as it says when it is given more
+
+
 def _reason(error: Exception) -> str:
-    """Return the first line of what the runtime said, without its own prefix."""
+    """Return the first line of what the runtime said, without prefixes and places in its code."""
     text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    return text.removeprefix("[ONNXRuntimeError] : ")[:400]
+    text = text.removeprefix("[ONNXRuntimeError] : ")
+    return _STATUS.sub("", _PLACE.sub("", text))[:400]
+
+
+_STATUS = re.compile(r"^\d+ : [A-Z_]+ : ")
+_PLACE = re.compile(r"/onnxruntime_src/\S+ [^(]*\(.*?\)(?: const)? (?=\S)")

@@ -11,12 +11,16 @@ from typing import ClassVar, Literal, final
 import numpy as np
 
 from tradewind.engines.engine import Engine, check_datatypes
+from tradewind.engines.infinities import repair_maxima
+from tradewind.engines.known_wrong import refuse_known_wrong, refuse_newer_attributes
+from tradewind.engines.openvino_wrong import NEWEST_OPSET, OPENVINO_WRONG
 from tradewind.engines.reductions import repair_reductions
+from tradewind.engines.ties import keep_order_of_ties
 from tradewind.engines.untracked import ov
 from tradewind.errors import EngineError, SettingError, UnsupportedModel
 from tradewind.model import Model
 from tradewind.runners import Runner
-from tradewind.tensors import Array, Datatype, Signature, Tensors, TensorSpec
+from tradewind.tensors import Array, Datatype, Signature, Tensors, TensorSpec, names
 
 
 @final
@@ -66,6 +70,8 @@ class OpenVINO(Engine):
 
     def compile(self, model: Model) -> Runner:
         check_datatypes(model, "OpenVINO", (Datatype.BYTES, Datatype.BF16))
+        refuse_known_wrong(model, "OpenVINO", OPENVINO_WRONG)
+        refuse_newer_attributes(model, "OpenVINO", NEWEST_OPSET)
         compiled = _Compiled(self, model)
         compiled.prepare(None)  # an unsupported operator shows here, not at the first request
         return compiled
@@ -148,7 +154,7 @@ class _Compiled(Runner):
                     request.set_input_tensor(index, tensor)
                 request.infer()
                 return {
-                    spec.name: request.get_output_tensor(index).data.copy()
+                    spec.name: _answer(spec, request.get_output_tensor(index).data)
                     for index, spec in enumerate(self.signature.outputs)
                 }
         except (RuntimeError, TypeError, ValueError) as error:  # all three come from its binding
@@ -174,10 +180,38 @@ class _Compiled(Runner):
         size = len(inputs[self.signature.inputs[0].name])
         return size if size in self._engine.batch_sizes else None
 
+    def _name_inputs(self, graph: ov.Model) -> None:
+        """Give the inputs their own names, in place of those of what only hands them on.
+
+        Raises:
+            UnsupportedModel: which input is which cannot be told.
+        """
+        specs, ports = self._used_inputs(), graph.inputs
+        if all(any(spec.name in port.get_names() for spec in specs) for port in ports):
+            return
+        if len(specs) != len(ports):
+            where = self._model.origin.source
+            found = ", ".join(sorted(name for port in ports for name in port.get_names()))
+            raise UnsupportedModel(where, f"the inputs {names(specs)}", found or "none")
+        for spec, port in zip(specs, ports, strict=True):  # both in the order of the file
+            port.get_tensor().set_names({spec.name})
+
+    def _used_inputs(self) -> tuple[TensorSpec, ...]:
+        """Return the inputs that something depends on; the runtime drops the others."""
+        used = {
+            value.name
+            for value in self._model.graph.graph.inputs
+            if value.uses() or value.is_graph_output()
+        }
+        return tuple(spec for spec in self.signature.inputs if spec.name in used)
+
     def _compile(self, size: int | None) -> ov.CompiledModel:
         try:
             graph = core().read_model(self._model.content)
+            self._name_inputs(graph)
             repair_reductions(graph)
+            repair_maxima(graph)
+            keep_order_of_ties(graph)
             if size is not None:
                 graph.reshape(
                     {
@@ -199,8 +233,12 @@ def _tensor(spec: TensorSpec, inputs: Tensors) -> ov.Tensor:
 
     Raises:
         EngineError: an integer needs more than 32 bits; the CPU plug-in would drop the others.
+            Or a number is larger than float32 holds, in which it computes.
     """
     array = np.asarray(inputs[spec.name], order="C")
+    if spec.datatype is Datatype.FP64 and (np.abs(array) > _FLOAT32_MAX).any():
+        got = "a larger one, or infinity"
+        raise EngineError(f"openvino: {spec.name}", "numbers that float32 can hold", got)
     if spec.datatype in (Datatype.INT64, Datatype.UINT64) and array.size:
         low, high = int(array.min()), int(array.max())
         if low < _INT32.min or high > _INT32.max:
@@ -210,7 +248,23 @@ def _tensor(spec: TensorSpec, inputs: Tensors) -> ov.Tensor:
     return ov.Tensor(array, shared_memory=array.flags.writeable)
 
 
+def _answer(spec: TensorSpec, array: Array) -> Array:
+    """Return a copy of one output.
+
+    Raises:
+        EngineError: its shape is another than the model's signature says, or it is doubles that
+            were infinite before the plug-in turned them into the largest float32.
+    """
+    if not spec.fits(array.shape):
+        got = f"shape {list(array.shape)}"
+        raise EngineError(f"openvino: {spec.name}", f"shape {list(spec.shape)}", got)
+    if spec.datatype is Datatype.FP64 and (np.abs(array) == _FLOAT32_MAX).any():
+        raise EngineError(f"openvino: {spec.name}", "numbers that float32 can hold", "infinity")
+    return array.copy()
+
+
 _INT32 = np.iinfo(np.int32)
+_FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
 def _reason(error: Exception) -> str:
