@@ -1,5 +1,6 @@
 """What goes into a model and what comes out, in Open Inference Protocol terms."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,7 +12,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from tradewind.errors import DataError
+from tradewind.errors import DataError, SettingError
 
 Array = npt.NDArray[Any]
 """Any numpy array; strings travel as arrays of dtype object holding `bytes` or `str`."""
@@ -80,6 +81,11 @@ _NUMPY: dict[Datatype, np.dtype[Any]] = {
 }
 
 
+_SPEC = re.compile(
+    r"(?P<name>[^=\s]+)\s*[=:]\s*(?P<type>\w+)\s*\[(?P<sizes>(\s*\w+\s*(,|(?=\])))*)\s*\]"
+)
+
+
 @dataclass(frozen=True)
 class TensorSpec:
     """The name, element type and shape of one input or output."""
@@ -90,6 +96,24 @@ class TensorSpec:
 
     def __str__(self) -> str:
         return f"{self.name}: {describe(self.datatype, self.shape)}"
+
+    @classmethod
+    def parse(cls, text: str) -> "TensorSpec":
+        """Read a spec such as `image=FP32[N, 3, 32, 32]`; letters stand for sizes that may vary.
+
+        Raises:
+            SettingError: it is written otherwise.
+        """
+        found = _SPEC.fullmatch(text)
+        if found is None or found["type"] not in list(Datatype):
+            hint = f"types are {', '.join(Datatype)}."
+            raise SettingError("input", "NAME=TYPE[SIZES] as in x=FP32[N,3,32,32]", text, hint)
+        sizes = [size.strip() for size in found["sizes"].split(",") if size.strip()]
+        return cls(
+            found["name"],
+            Datatype(found["type"]),
+            tuple(int(size) if size.isdecimal() else size for size in sizes),
+        )
 
     @property
     def has_free_batch(self) -> bool:

@@ -6,10 +6,11 @@ from pathlib import Path
 import click
 from rich.table import Table
 
-from tradewind.cli.opening import open_any, trusting
+from tradewind.cli.opening import building, import_model, open_any, trusting
 from tradewind.cli.output import as_json, print_json, shown
 from tradewind.engines import ENGINES
 from tradewind.errors import EngineError
+from tradewind.importers import notes_of
 from tradewind.measure import graph_cost
 from tradewind.model import Model, Parity
 from tradewind.tensors import TensorSpec
@@ -17,20 +18,32 @@ from tradewind.tensors import TensorSpec
 
 @click.command("inspect", epilog="Example: tradewind inspect model.onnx")
 @click.argument("model", type=click.Path(path_type=Path))
+@building
 @trusting
 @as_json
-def command(model: Path, trust_pickle: bool, as_json: bool) -> None:
+def command(
+    model: Path,
+    weights: Path | None,
+    inputs: tuple[str, ...],
+    trust_pickle: bool,
+    as_json: bool,
+) -> None:
     """Show what MODEL takes and gives, what it holds, what it costs and what can run it.
 
-    MODEL is a model of any framework, or a bundle.
+    MODEL is a model of any framework, a bundle, or package.module:function, which builds a
+    PyTorch module.
     """
-    found = open_any(model, trust_pickle=trust_pickle).model
+    if weights is None and not inputs:
+        found = open_any(model, trust_pickle=trust_pickle).model
+    else:
+        found = import_model(model, weights, inputs, trust_pickle=trust_pickle)
     cost = graph_cost(found)
     support = {kind.name: _support(found, kind) for kind in ENGINES}
     document = {
         "model": str(model),
         "framework": found.origin.framework,
         "parity": found.origin.parity,
+        "notes": notes_of(found),
         "digest": found.digest,
         "size_bytes": len(found.content),
         "opsets": dict(found.graph.opset_imports),
@@ -47,6 +60,8 @@ def command(model: Path, trust_pickle: bool, as_json: bool) -> None:
     table.add_row("model", f"{model} ({found.origin.framework})")
     if found.origin.parity is not None:
         table.add_row("parity", told_parity(found.origin.parity))
+    for note in notes_of(found):
+        table.add_row("note", note)
     for title, specs in (("input", found.signature.inputs), ("output", found.signature.outputs)):
         for spec in specs:
             table.add_row(title, str(spec))

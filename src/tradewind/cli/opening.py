@@ -1,8 +1,9 @@
 """Models and bundles as commands are given them: by path."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -12,6 +13,7 @@ from tradewind.engines import Engine, OnnxRuntime
 from tradewind.importers import is_model, load_model
 from tradewind.model import Model
 from tradewind.runners import Runner
+from tradewind.tensors import TensorSpec
 
 trusting = click.option(
     "--trust-pickle",
@@ -20,6 +22,25 @@ trusting = click.option(
     "what they like in there.",
 )
 """The option of every command that opens models."""
+
+
+def building(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options for modules that only their code can build."""
+    weights = click.option(
+        "--weights",
+        type=click.Path(path_type=Path),
+        help="Weights for the module that MODEL, as package.module:function, builds: safetensors "
+        "or a state dict.",
+    )
+    inputs = click.option(
+        "--input",
+        "inputs",
+        multiple=True,
+        metavar="SPEC",
+        help="What such a module takes, as 'NAME=FP32[N,3,32,32]', once for each input; letters "
+        "are sizes that may vary.",
+    )
+    return weights(inputs(command))
 
 
 @dataclass(frozen=True)
@@ -58,6 +79,23 @@ class Opened:
                 "confidence": chosen.certificate.confidence,
             }
         return found
+
+
+def import_model(
+    source: Path,
+    weights: Path | None = None,
+    inputs: Sequence[str] = (),
+    *,
+    trust_pickle: bool = False,
+) -> Model:
+    """Import a model as the options of `building` describe it.
+
+    Raises:
+        ModelError: it cannot be imported.
+        SettingError: an input is described in another way.
+    """
+    specs = [TensorSpec.parse(text) for text in inputs] or None
+    return load_model(source, weights=weights, inputs=specs, trust_pickle=trust_pickle)
 
 
 def open_any(path: Path, variant: str | None = None, *, trust_pickle: bool = False) -> Opened:

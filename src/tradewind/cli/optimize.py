@@ -8,12 +8,11 @@ import click
 
 from tradewind.budget import Budget, Objective
 from tradewind.bundle import REPORT, Manifest, check_target, write_bundle
-from tradewind.cli.opening import open_examples, trusting
+from tradewind.cli.opening import building, import_model, open_examples, trusting
 from tradewind.cli.output import as_json, print_json, shown, told
 from tradewind.cli.watching import Watching
 from tradewind.data import Dataset, Preprocessing
 from tradewind.errors import ModelError, SettingError
-from tradewind.importers import load_model
 from tradewind.report import page, summary
 from tradewind.search import Effort, SearchSettings, optimize, pack, parse_time
 
@@ -86,6 +85,7 @@ from tradewind.search import Effort, SearchSettings, optimize, pack, parse_time
     help="How much is tried while time allows.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Repeats all decisions.")
+@building
 @trusting
 @as_json
 def command(
@@ -104,6 +104,8 @@ def command(
     time_text: str,
     effort: Effort,
     seed: int,
+    weights: Path | None,
+    inputs: tuple[str, ...],
     trust_pickle: bool,
     as_json: bool,
 ) -> None:
@@ -122,7 +124,7 @@ def command(
         metric or "accuracy", max_drop, confidence, objective, max_latency_ms, max_memory_mb
     )
     check_target(target, overwrite=overwrite)
-    source = load_model(model, trust_pickle=trust_pickle)
+    source = import_model(model, weights, inputs, trust_pickle=trust_pickle)
     dataset = open_examples(source, data, label, preprocess)
     if metric is None:
         budget = Budget(

@@ -3,7 +3,9 @@
 from tradewind.importers.environments import ENVIRONMENTS, environment, install
 from tradewind.importers.importer import Importer
 from tradewind.importers.loading import IMPORTERS, TRUSTING, is_model, load_model
+from tradewind.importers.metadata import notes_of
 from tradewind.importers.onnx import OnnxImporter
+from tradewind.importers.pytorch import TorchImporter
 from tradewind.importers.sklearn import SklearnImporter
 
 __all__ = [
@@ -13,8 +15,10 @@ __all__ = [
     "Importer",
     "OnnxImporter",
     "SklearnImporter",
+    "TorchImporter",
     "environment",
     "install",
     "is_model",
     "load_model",
+    "notes_of",
 ]

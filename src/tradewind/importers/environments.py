@@ -62,11 +62,14 @@ _TABLES = (
 )
 """What libraries of trees read rows from."""
 
+_TORCH = ("torch==2.13.0", "onnx==1.23.0", "onnxscript==0.7.1", "safetensors==0.8.0")
+
 ENVIRONMENTS: tuple[Environment, ...] = (
     Environment("xgboost", "xgboost", ("xgboost-cpu==3.2.0", *_TABLES), is_whole=True),
     Environment("lightgbm", "lightgbm", ("lightgbm==4.7.0", *_TABLES), is_whole=True),
     Environment("catboost", "catboost", ("catboost==1.2.10", *_TABLES), is_whole=True),
-    Environment("torch", "torch", ("torch==2.13.0", "onnx==1.23.0", "onnxscript==0.7.1")),
+    Environment("torch", "torch", (*_TORCH, "numpy==2.4.6")),
+    Environment("transformers", "transformers", (*_TORCH, "transformers==5.23.0")),
     Environment(
         "tflite", "ai_edge_litert", ("ai-edge-litert==2.3.0", "numpy==2.4.6", "onnx==1.23.0")
     ),

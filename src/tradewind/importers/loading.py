@@ -2,20 +2,27 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from tradewind.errors import ModelError
 from tradewind.importers.importer import Importer
 from tradewind.importers.lookalikes import lookalike
 from tradewind.importers.onnx import OnnxImporter
+from tradewind.importers.pytorch import TorchImporter, names_factory
 from tradewind.importers.sklearn import SklearnImporter
 from tradewind.importers.tflite import TfliteImporter
 from tradewind.model import Model
 from tradewind.tensors import Datatype
 
-IMPORTERS: tuple[Importer, ...] = (SklearnImporter(), TfliteImporter(), OnnxImporter())
+IMPORTERS: tuple[Importer, ...] = (
+    SklearnImporter(),
+    TfliteImporter(),
+    TorchImporter(),
+    OnnxImporter(),
+)
 """Every importer, asked in this order; ONNX, which no magic number tells, comes last."""
 
-TRUSTING: tuple[Importer, ...] = ()
+TRUSTING: tuple[Importer, ...] = (TorchImporter(trusts_pickle=True),)
 """Importers that unpickle, asked before the others and only where the caller trusts the file."""
 
 
@@ -23,14 +30,19 @@ def load_model(
     source: object,
     *,
     columns: Mapping[str, Datatype] | None = None,
+    weights: str | Path | None = None,
+    inputs: Any = None,
     trust_pickle: bool = False,
 ) -> Model:
     """Import a trained model; the content decides its format.
 
     Args:
-        source: a file or folder by name, or a model in memory (`onnx.ModelProto`, fitted
-            scikit-learn estimator …).
+        source: a file or folder by name, `package.module:function` that builds a PyTorch module,
+            or a model in memory (`onnx.ModelProto`, fitted scikit-learn estimator,
+            `torch.nn.Module` …).
         columns: the columns of a scikit-learn estimator, as `SklearnImporter` takes them.
+        weights: the file of weights for a module that a function builds.
+        inputs: what a PyTorch module takes, as `TorchImporter` takes it.
         trust_pickle: unpickle the file, in a child process without network; whoever made it can
             run what they like in there.
 
@@ -38,11 +50,14 @@ def load_model(
         ModelError: there is no such file, or it cannot be imported.
     """
     known = Path(source) if isinstance(source, str) else source
-    if isinstance(known, Path):
+    if isinstance(known, Path) and not names_factory(known):
         _check_file(known)
     importers = (*(TRUSTING if trust_pickle else ()), *IMPORTERS)
     if columns is not None:
         importers = (SklearnImporter(columns),)
+    if weights is not None or inputs is not None:
+        file = None if weights is None else Path(weights)
+        importers = (TorchImporter(file, inputs, trust_pickle),)
     for importer in importers:
         if isinstance(known, Path) and isinstance(importer, OnnxImporter):
             _check_kind(known)
@@ -52,6 +67,9 @@ def load_model(
     if columns is not None:
         hint = "leave the columns out."
         raise ModelError(name, "a scikit-learn estimator for columns", "another format", hint)
+    if weights is not None or inputs is not None:
+        hint = "leave weights and inputs out."
+        raise ModelError(name, "a PyTorch module for weights or inputs", "another format", hint)
     hint = "export the model to ONNX."
     raise ModelError(name, "a model in a format that Tradewind reads", "another format", hint)
 

@@ -21,15 +21,16 @@ class Kind:
 _PICKLE = Kind(
     "a pickle, which only running foreign code could load",
     "of a scikit-learn model keep `skops.io.dump(model, 'model.skops')`; of a PyTorch model "
-    "`torch.onnx.export(model, inputs, 'model.onnx')`.",
+    "`torch.export.save(program, 'model.pt2')`.",
 )
 _TORCH = Kind(
     "a PyTorch checkpoint",
-    "load it where its code is, then `torch.onnx.export(model, inputs, 'model.onnx')`.",
+    "name the function that builds the module: `package.module:function --weights FILE`.",
 )
 _SAFETENSORS = Kind(
     "a safetensors file, which holds weights without a graph",
-    "export the whole model, for example with `optimum-cli export onnx`.",
+    "of a Hugging Face model give its folder; of a PyTorch module name the function that builds "
+    "it: `package.module:function --weights FILE`.",
 )
 _TEXT = Kind("a text file", "give the `.onnx` file itself.")
 _HTML = Kind("an HTML page", "the download failed; open the address in a browser.")

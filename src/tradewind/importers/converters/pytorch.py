@@ -1,0 +1,298 @@
+"""PyTorch models from files and factories.
+
+The request holds `kind` (exported, script or factory), `is_fixed`, `inputs` ([name, numpy dtype,
+shape] with names for sizes that may vary) and, by kind,
+
+- exported, script: `path` of the file
+- factory: `factory` as `module:function`, `folder` to find the module in, `weights` or None
+"""
+
+import importlib
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from .torch_export import Free, Source, export, input_names, refusal
+
+Spec = tuple[str, str, list[Any]]
+_FREE = 5
+"""The size of a dimension that may vary, where an example is made up."""
+
+
+def convert(request: dict[str, Any], target: Path) -> tuple[dict[str, Any], Any]:
+    """Export the model that the request names; `child.py` says what comes back."""
+    os.environ["TORCH_FORCE_WEIGHTS_ONLY_LOAD"] = "1"  # no pickle is run, whoever calls torch.load
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    make = {"exported": _exported, "script": _script, "factory": _factory, "pickled": _pickled}
+    source = make[request["kind"]](request)
+    notes, answer = export(source, target, is_fixed=request["is_fixed"])
+    return {**notes, "ranges": _ranges(source.example)}, answer
+
+
+def convert_object(
+    model: Any, given: Any, specs: list[Spec], target: Path, is_fixed: bool
+) -> tuple[dict[str, Any], Any]:
+    """Export a module or program in memory; its mode is as before when this is done.
+
+    Args:
+        model: a `torch.nn.Module` or a `torch.export.ExportedProgram`.
+        given: example inputs, a tuple of tensors or some by name; None where there are specs.
+        specs: what it takes, where no example is given.
+        target: the file to write.
+        is_fixed: leave the number of examples as it is in the example.
+    """
+    if isinstance(model, torch.export.ExportedProgram):
+        source = _program_source(model)
+    else:
+        source = _module_source(model, given, specs, type(model).__name__)
+    was_training = {module for module in _modules(model) if module.training}
+    try:
+        for module in was_training:
+            module.training = False
+        notes, answer = export(source, target, is_fixed=is_fixed)
+    finally:
+        for module in was_training:
+            module.training = True
+    return {**notes, "ranges": _ranges(source.example)}, answer
+
+
+def _modules(model: Any) -> list[Any]:
+    return list(model.modules()) if isinstance(model, torch.nn.Module) else []
+
+
+def _ranges(example: dict[str, Any]) -> dict[str, list[float]]:
+    """Return the values that the inputs took in the example: beyond may be no token, no pixel."""
+    return {
+        name: [float(value.min()), float(value.max())]
+        for name, value in example.items()
+        if value.numel() and value.dtype is not torch.bool and value.min() < value.max()
+    }
+
+
+def _program_source(program: Any) -> Any:
+    """Return what a `torch.export.ExportedProgram` gives to export.
+
+    Raises:
+        ValueError: it takes or changes something that ONNX graphs do not.
+    """
+    signature = program.graph_signature
+    if signature.buffers_to_mutate or signature.user_inputs_to_mutate:
+        changed = ", ".join([*signature.buffers_to_mutate.values()])
+        hint = "hand the state in and return it."
+        raise refusal("a program without a state of its own", f"one that changes {changed}", hint)
+    nodes = {node.name: node for node in program.graph.nodes if node.op == "placeholder"}
+    names = [name for name in signature.user_inputs if name in nodes]
+    kept = _leaves(program.example_inputs)
+    values = [nodes[name].meta["val"] for name in names]
+    if len(kept) != len(values) or not all(isinstance(v, torch.Tensor) for v in kept):
+        kept = [_made_of(value) for value in values]
+    free = {
+        name: {
+            axis: "batch" if not axis else f"{name}_{axis}"
+            for axis, size in enumerate(value.shape)
+            if not isinstance(size, int)
+        }
+        for name, value in zip(names, values, strict=True)
+    }
+    module = program.module(check_guards=False)
+    original = module if any(0 in axes for axes in free.values()) else _in_turn(module, kept)
+    return Source(module, dict(zip(names, kept, strict=True)), original, free)
+
+
+def _exported(request: dict[str, Any]) -> Any:
+    return _program_source(torch.export.load(request["path"]))
+
+
+def _script(request: dict[str, Any]) -> Any:
+    from torch._export.converter import TS2EPConverter
+
+    # not Python's pickle: this reader makes tensors and objects of TorchScript, nothing else
+    script = torch.jit.load(request["path"], map_location="cpu", _restore_shapes=True).eval()
+    names = [argument.name for argument in script.forward.schema.arguments[1:]]
+    example, free = _example(request["inputs"])
+    if not example:
+        example = _traced_example(script, names)
+    else:
+        example, free = _ordered(example, free, names)
+    program = TS2EPConverter(script, tuple(example.values())).convert()
+    module = program.module(check_guards=False)
+    return Source(module, example, script, free)
+
+
+def _traced_example(script: Any, names: list[str]) -> dict[str, Any]:
+    """Return inputs like those that a script was traced with, which its graph knows."""
+    example = {}
+    for name, value in zip(names, list(script.graph.inputs())[1:], strict=True):
+        sizes = value.type().sizes() if isinstance(value.type(), torch._C.TensorType) else None
+        if sizes is None:
+            raise _no_example(f"forward({', '.join(names)}), which was not traced")
+        example[name] = _drawn(sizes, value.type().dtype())
+    return example
+
+
+def _factory(request: dict[str, Any]) -> Any:
+    module_name, _, name = request["factory"].partition(":")
+    sys.path.insert(0, request["folder"])
+    code = importlib.import_module(module_name)
+    module = getattr(code, name)()
+    if not isinstance(module, torch.nn.Module):
+        got = f"{type(module).__name__}"
+        raise refusal(f"a torch.nn.Module from {name}()", got, "return the model.")
+    if request["weights"] is not None:
+        _load_weights(module, Path(request["weights"]))
+    function = getattr(code, "example_inputs", None)
+    given = None if function is None or request["inputs"] else function()
+    return _module_source(module.eval(), given, request["inputs"], module_name)
+
+
+def _pickled(request: dict[str, Any]) -> Any:
+    os.environ.pop("TORCH_FORCE_WEIGHTS_ONLY_LOAD")
+    sys.path.insert(0, request["folder"])
+    module = torch.load(request["path"], map_location="cpu", weights_only=False)
+    if not isinstance(module, torch.nn.Module):
+        hint = "give the function that builds the module, and this file as `--weights`."
+        raise refusal("a pickled torch.nn.Module", type(module).__name__, hint)
+    return _module_source(module.eval(), None, request["inputs"], type(module).__name__)
+
+
+def _module_source(module: Any, given: Any, specs: list[Spec], where: str) -> Any:
+    if given is not None:
+        return Source(module, _named(module, given), module, {})
+    if not specs:
+        raise _no_example(f"nothing that tells what {where} takes")
+    example, free = _example(specs)
+    names = input_names(module.forward, len(specs))
+    example, free = _ordered(example, free, names)
+    return Source(module, example, module, free)
+
+
+def _named(module: Any, given: Any) -> dict[str, Any]:
+    """Return example inputs in the order of `forward`, by its names for them.
+
+    Raises:
+        ValueError: they are no tensors, or not named as `forward` does.
+    """
+    if isinstance(given, torch.Tensor):
+        given = (given,)
+    values = list(given.values()) if isinstance(given, dict) else list(given)
+    if not values or not all(isinstance(value, torch.Tensor) for value in values):
+        got = ", ".join(type(value).__name__ for value in values) or "none"
+        raise refusal("tensors as example inputs", got, "return a tuple or dict of tensors.")
+    names = input_names(module.forward, len(values))
+    if not isinstance(given, dict):
+        return dict(zip(names, values, strict=True))
+    if set(names) != set(given):
+        got = ", ".join(map(str, given))
+        raise refusal(f"inputs named {', '.join(names)}", got, "name them as forward does.")
+    return {name: given[name] for name in names}
+
+
+def _load_weights(module: Any, path: Path) -> None:
+    with path.open("rb") as file:
+        head = file.read(9)
+    if head[8:9] == b"{":
+        from safetensors.torch import load_file
+
+        state = load_file(path)
+    else:
+        state = _read_state(path)
+    for key in ("state_dict", "model_state_dict", "model"):
+        if isinstance(state.get(key), dict):
+            state = state[key]
+            break
+    if state and all(name.startswith("module.") for name in state):  # of torch's DataParallel
+        state = {name.removeprefix("module."): value for name, value in state.items()}
+    try:
+        module.load_state_dict(state)
+    except RuntimeError as error:
+        lines = [line.strip() for line in str(error).splitlines()[1:3]]
+        hint = "give the weights of this architecture."
+        raise refusal(f"weights for {type(module).__name__}", " ".join(lines), hint) from error
+
+
+def _read_state(path: Path) -> dict[str, Any]:
+    hint = "where its code is, `torch.save(model.state_dict(), FILE)` or safetensors."
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # damaged archives raise whatever their parts do
+        got = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        if "weights_only" in str(error) or "Weights only" in str(error):
+            got = "a pickle of other objects, which only running foreign code could load"
+        raise refusal("a file of weights", got, hint) from error
+    if not isinstance(state, dict):
+        raise refusal("a dictionary of weights", type(state).__name__, hint)
+    return state
+
+
+def _example(specs: list[Spec]) -> tuple[dict[str, Any], Free]:
+    """Return tensors as the specs describe them, with the sizes that may vary."""
+    example, free = {}, {}
+    for name, dtype, shape in specs:
+        sizes = [size if isinstance(size, int) else _FREE + i for i, size in enumerate(shape)]
+        if shape and not isinstance(shape[0], int):
+            sizes[0] = 2
+        kind = getattr(torch, dtype)
+        example[name] = _drawn(sizes, kind)
+        free[name] = {
+            axis: size or f"{name}_{axis}"
+            for axis, size in enumerate(shape)
+            if axis and not isinstance(size, int)
+        }
+    return example, free
+
+
+def _drawn(sizes: list[int], kind: Any) -> Any:
+    return torch.randn(sizes).to(kind) if kind.is_floating_point else torch.zeros(sizes, dtype=kind)
+
+
+def _ordered(example: dict[str, Any], free: Free, names: list[str]) -> Any:
+    """Return example and free sizes in the order of `names`."""
+    if not set(example) <= set(names):
+        got = ", ".join(example)
+        raise refusal(f"inputs named {', '.join(names)}", got, "name them as forward does.")
+    kept = [name for name in names if name in example]
+    return {name: example[name] for name in kept}, {name: free[name] for name in kept}
+
+
+def _no_example(got: str) -> ValueError:
+    return refusal(
+        "example inputs, for a module does not say what it takes",
+        got,
+        "describe each with `--input 'NAME=FP32[N,3,32,32]'`, or write `example_inputs()`, which "
+        "returns a tuple of tensors, next to the function.",
+    )
+
+
+def _leaves(example: Any) -> list[Any]:
+    if example is None:
+        return []
+    positional, by_name = example
+    return [*positional, *by_name.values()]
+
+
+def _made_of(value: Any) -> Any:
+    sizes = [size if isinstance(size, int) else int(size.node.hint or 2) for size in value.shape]
+    return _drawn(sizes, value.dtype)
+
+
+def _in_turn(module: Any, kept: list[Any]) -> Any:
+    """Return a function that answers any number of examples by asking for as many as fit."""
+    if any(not value.ndim for value in kept) or len({len(value) for value in kept}) > 1:
+        return module
+    size = len(kept[0])
+
+    def answer(*values: Any) -> Any:
+        count = len(values[0])
+        rows = torch.arange(-(-count // size) * size).clamp(max=count - 1).reshape(-1, size)
+        parts = [module(*(value[chosen] for value in values)) for chosen in rows]
+        if len(parts) == 1 and count == size:
+            return parts[0]
+        flat = [torch.utils._pytree.tree_flatten(part) for part in parts]
+        joined = [torch.cat(pieces)[:count] for pieces in zip(*(f[0] for f in flat), strict=True)]
+        return torch.utils._pytree.tree_unflatten(joined, flat[0][1])
+
+    return answer
