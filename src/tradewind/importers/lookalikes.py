@@ -35,7 +35,7 @@ _SAFETENSORS = Kind(
 _TEXT = Kind("a text file", "give the `.onnx` file itself.")
 _HTML = Kind("an HTML page", "the download failed; open the address in a browser.")
 _LFS = Kind("a Git LFS pointer", "run `git lfs pull` where the file comes from.")
-_XML = Kind("an XML file", "of OpenVINO IR give the ONNX file that it was made from.")
+_XML = Kind("an XML file that is no OpenVINO IR", "give the file that the training saved.")
 
 _MAGIC: tuple[tuple[int, bytes, Kind], ...] = (
     (0, b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19", _TORCH),  # before version 1.6

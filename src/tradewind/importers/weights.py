@@ -31,7 +31,7 @@ def take_in_weights(proto: onnx.ModelProto, folder: Path, where: str) -> None:
             continue
         name = f"{where}: {tensor.name}"
         entries = {entry.key: entry.value for entry in tensor.external_data}
-        path = _inside(folder, entries.get("location", ""), name)
+        path = inside(folder, entries.get("location", ""), name)
         start, size_bytes = _extent(entries, path, name)
         total_bytes += size_bytes
         if total_bytes > MAX_BYTES:
@@ -73,7 +73,7 @@ def _is_outside(tensor: onnx.TensorProto) -> bool:
     return tensor.data_location == onnx.TensorProto.EXTERNAL
 
 
-def _inside(folder: Path, location: str, where: str) -> Path:
+def inside(folder: Path, location: str, where: str) -> Path:
     """Return the file that is meant, after every link, if it lies in the folder."""
     hint = "keep the weights beside the model, as files rather than links."
     plain = PurePosixPath(location)

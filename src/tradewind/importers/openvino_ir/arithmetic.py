@@ -13,7 +13,7 @@ _SAME = {
     "Add": "Add", "Subtract": "Sub", "Multiply": "Mul", "Power": "Pow", "Maximum": "Max",
     "Minimum": "Min", "Equal": "Equal", "Greater": "Greater", "GreaterEqual": "GreaterOrEqual",
     "Less": "Less", "LessEqual": "LessOrEqual", "LogicalAnd": "And", "LogicalOr": "Or",
-    "LogicalXor": "Xor", "PRelu": "PRelu",
+    "LogicalXor": "Xor",
     "Abs": "Abs", "Acos": "Acos", "Acosh": "Acosh", "Asin": "Asin", "Asinh": "Asinh",
     "Atan": "Atan", "Atanh": "Atanh", "Ceiling": "Ceil", "Cos": "Cos", "Cosh": "Cosh",
     "Erf": "Erf", "Exp": "Exp", "Floor": "Floor", "HSwish": "HardSwish", "IsNaN": "IsNaN",
@@ -49,6 +49,16 @@ def arguments(op: Operation) -> list[str]:
 def same(op: Operation) -> str:
     """Convert what ONNX has too."""
     return str(op.add(_SAME[op.kind], arguments(op)))
+
+
+def leaky(op: Operation) -> str:
+    """Multiply negative numbers; a line of factors belongs to the channels."""
+    x, slopes = op.shape(0), op.shape(1)
+    factors = op.name(1)
+    if x is not None and slopes is not None and len(slopes) == 1 and slopes[0] != 1:
+        wide = [-1, *[1] * (len(x) - 2)]
+        factors = op.add("Reshape", [factors, op.value(wide, np.int64)])
+    return str(op.add("PRelu", [op.name(0), factors]))
 
 
 def divide(op: Operation) -> str:
@@ -222,7 +232,8 @@ def reduce_logical(op: Operation) -> str:
 ARITHMETIC: dict[str, Converter] = {
     **dict.fromkeys(_SAME, same),
     **dict.fromkeys(_REDUCTIONS, reduce),
-    "Divide": divide, "Mod": modulo, "FloorMod": floor_modulo, "NotEqual": not_equal,
+    "PRelu": leaky, "Divide": divide, "Mod": modulo, "FloorMod": floor_modulo,
+    "NotEqual": not_equal,
     "SquaredDifference": squared_difference, "Clamp": clamp, "Elu": elu, "Selu": selu,
     "HardSigmoid": hard_sigmoid, "HSigmoid": h_sigmoid, "Gelu": gelu, "Swish": swish,
     "Mish": mish, "Round": round_values, "IsInf": is_infinite, "IsFinite": is_finite,

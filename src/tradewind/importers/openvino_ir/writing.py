@@ -153,12 +153,15 @@ class Writer:
     """The ONNX graph in the making."""
 
     where: str
+    has_levels: bool = False  # whether anything but weights is quantized
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     initializers: dict[str, TensorProto] = field(default_factory=dict)
     known: dict[Key, Array] = field(default_factory=dict)
     bound: dict[Key, str] = field(default_factory=dict)
     done: set[str] = field(default_factory=set)  # operators that an earlier one has taken in
     taken: set[str] = field(default_factory=set)
+    unbiased: dict[str, onnx.NodeProto] = field(default_factory=dict)
+    quantized: dict[str, tuple[Array, Array, Array]] = field(default_factory=dict)
 
     def name(self, output: Any) -> str:
         """Return the ONNX name of an output of the OpenVINO graph."""
@@ -208,6 +211,11 @@ class Writer:
                         names[index] = new
             if node.name == old:
                 node.name = new
+        if old in self.quantized:
+            self.quantized[new] = self.quantized.pop(old)
+            self.bound.update({key: new for key, name in self.bound.items() if name == old})
+        if old in self.unbiased:
+            self.unbiased[new] = self.unbiased.pop(old)
 
     def free(self, hint: str) -> str:
         """Return a name that nothing else has."""
