@@ -5,16 +5,22 @@ from pathlib import Path
 from typing import Any
 
 from tradewind.errors import ModelError
+from tradewind.importers.catboost import CatboostImporter
 from tradewind.importers.importer import Importer
+from tradewind.importers.lightgbm import LightgbmImporter
 from tradewind.importers.lookalikes import lookalike
 from tradewind.importers.onnx import OnnxImporter
 from tradewind.importers.pytorch import TorchImporter, names_factory
 from tradewind.importers.sklearn import SklearnImporter
 from tradewind.importers.tflite import TfliteImporter
+from tradewind.importers.xgboost import XgboostImporter
 from tradewind.model import Model
 from tradewind.tensors import Datatype
 
 IMPORTERS: tuple[Importer, ...] = (
+    XgboostImporter(),
+    LightgbmImporter(),
+    CatboostImporter(),
     SklearnImporter(),
     TfliteImporter(),
     TorchImporter(),

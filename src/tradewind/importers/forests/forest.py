@@ -1,0 +1,126 @@
+"""Decision trees as plain arrays, with what is done before and after them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, final
+
+import numpy as np
+
+from tradewind.errors import ModelError
+from tradewind.tensors import Array
+
+LEAF = -1
+"""The number of the feature at a leaf."""
+
+Comparison = Literal["<", "<=", ">"]
+"""How a value is compared with a threshold; a row that passes goes to the node `yes`."""
+
+Link = Literal[
+    "identity", "sigmoid", "softmax", "exp", "signed square", "softplus", "step", "argmax"
+]
+"""What turns the sums of leaves into answers."""
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Tree:
+    """One tree by nodes, of which number 0 is the root.
+
+    A row goes to `yes` where its value compares so with the threshold, or is among the codes in
+    `sets`; a row without a value goes where `missing_yes` says.
+    """
+
+    feature: Array  # int64[nodes], LEAF at leaves
+    threshold: Array  # float32[nodes]
+    yes: Array  # int64[nodes]
+    no: Array  # int64[nodes]
+    missing_yes: Array  # bool[nodes]
+    leaf: Array  # float64[nodes, width]; 0 at inner nodes
+    target: int = 0  # the output that a leaf of width 1 adds to
+    sets: Mapping[int, Array] = field(default_factory=dict)  # node: codes that go to `yes`
+
+    @property
+    def width(self) -> int:
+        """How many outputs a leaf adds to."""
+        return int(self.leaf.shape[1])
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Feature:
+    """One column that goes in.
+
+    Args:
+        name: as users know it.
+        categories: what stands for the codes 0, 1 …, texts or numbers; None where the value
+            itself is compared. Everything else is a missing value.
+        rounding: how a number becomes the code of a category; None for numbers.
+        is_zero_missing: whether 0 stands for a missing value.
+    """
+
+    name: str
+    categories: tuple[str, ...] | tuple[float, ...] | None = None
+    rounding: Literal["down", "to zero"] | None = None
+    is_zero_missing: bool = False
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Forest:
+    """Trees that are added up.
+
+    Args:
+        features: the columns in the order in which nodes number them.
+        trees: all of them.
+        comparison: the same at every node with a threshold.
+        base: float64[outputs], what the sums begin with.
+        link: what follows the sums.
+        classes: the labels of a classifier; None for anything else.
+        scale: what a sum is multiplied by before `link`.
+        missing: the number that stands for a missing value besides NaN; None if none does.
+        weights: float64[features, outputs] of a linear model, which has no trees.
+    """
+
+    features: tuple[Feature, ...]
+    trees: tuple[Tree, ...]
+    comparison: Comparison
+    base: Array
+    link: Link = "identity"
+    classes: tuple[object, ...] | None = None
+    scale: float = 1.0
+    missing: float | None = None
+    weights: Array | None = None
+
+    @property
+    def outputs(self) -> int:
+        """How many sums there are."""
+        return len(self.base)
+
+    @property
+    def is_matrix(self) -> bool:
+        """Whether the columns are one matrix of numbers, rather than an input each."""
+        return all(feature.categories is None for feature in self.features)
+
+
+def check_tree(tree: Tree, features: int, outputs: int, where: str) -> Tree:
+    """Return a tree of which every node is reached from the root once at most.
+
+    Raises:
+        ModelError: a child, a feature or an output does not exist, or a node is reached twice.
+    """
+    count = len(tree.feature)
+    lengths = {len(tree.threshold), len(tree.yes), len(tree.no), len(tree.missing_yes)}
+    if not count or lengths | {len(tree.leaf)} != {count}:
+        raise ModelError(where, "nodes with all their values", "lists of different lengths")
+    inner = tree.feature != LEAF
+    children = np.concatenate([tree.yes[inner], tree.no[inner]])
+    if children.size and (children.min() < 1 or children.max() >= count):
+        raise ModelError(where, f"children among the {count} nodes", "one that is not there")
+    if len(np.unique(children)) != len(children):
+        raise ModelError(where, "a tree", "a node that two others lead to")
+    used = tree.feature[inner]
+    if used.size and (used.min() < 0 or used.max() >= features):
+        raise ModelError(where, f"one of {features} features", f"number {used.max()}")
+    if not 0 <= tree.target <= outputs - tree.width:
+        raise ModelError(where, f"one of {outputs} outputs", f"number {tree.target}")
+    return tree
