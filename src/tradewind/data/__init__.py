@@ -1,17 +1,24 @@
 """Examples that can be split, streamed and hashed."""
 
+from tradewind.data.carried import Steps, carried, carry
 from tradewind.data.checks import check
 from tradewind.data.dataset import ArrayDataset, Dataset
 from tradewind.data.labels import check_labels
 from tradewind.data.opening import open_dataset
 from tradewind.data.preprocessing import Preprocessing, image_input
 from tradewind.data.splits import Splits, split
+from tradewind.data.texts import TEXT, Tokenization
 
 __all__ = [
+    "TEXT",
     "ArrayDataset",
     "Dataset",
     "Preprocessing",
     "Splits",
+    "Steps",
+    "Tokenization",
+    "carried",
+    "carry",
     "check",
     "check_labels",
     "image_input",

@@ -1,6 +1,7 @@
 """Every format that trained models come in."""
 
 from tradewind.importers.environments import ENVIRONMENTS, environment, install
+from tradewind.importers.huggingface import HuggingFaceImporter
 from tradewind.importers.importer import Importer
 from tradewind.importers.loading import IMPORTERS, TRUSTING, is_model, load_model
 from tradewind.importers.metadata import notes_of
@@ -12,6 +13,7 @@ __all__ = [
     "ENVIRONMENTS",
     "IMPORTERS",
     "TRUSTING",
+    "HuggingFaceImporter",
     "Importer",
     "OnnxImporter",
     "SklearnImporter",

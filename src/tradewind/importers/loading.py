@@ -6,6 +6,7 @@ from typing import Any
 
 from tradewind.errors import ModelError
 from tradewind.importers.catboost import CatboostImporter
+from tradewind.importers.huggingface import HuggingFaceImporter
 from tradewind.importers.importer import Importer
 from tradewind.importers.lightgbm import LightgbmImporter
 from tradewind.importers.lookalikes import lookalike
@@ -24,11 +25,15 @@ IMPORTERS: tuple[Importer, ...] = (
     SklearnImporter(),
     TfliteImporter(),
     TorchImporter(),
+    HuggingFaceImporter(),
     OnnxImporter(),
 )
 """Every importer, asked in this order; ONNX, which no magic number tells, comes last."""
 
-TRUSTING: tuple[Importer, ...] = (TorchImporter(trusts_pickle=True),)
+TRUSTING: tuple[Importer, ...] = (
+    TorchImporter(trusts_pickle=True),
+    HuggingFaceImporter(trusts_pickle=True),
+)
 """Importers that unpickle, asked before the others and only where the caller trusts the file."""
 
 

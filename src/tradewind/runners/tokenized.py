@@ -1,0 +1,45 @@
+"""A model of tokens together with the tokenizer that it was certified with."""
+
+from typing import final
+
+from tradewind.data import TEXT, Tokenization
+from tradewind.runners.runner import Runner
+from tradewind.tensors import Array, Signature, Tensors
+
+
+@final
+class Tokenized(Runner):
+    """Takes sentences and hands tokens to a model.
+
+    Args:
+        inner: answers for tokens; it is closed with this runner.
+        tokenization: what turns sentences into tokens.
+
+    Raises:
+        DataError: the model takes other inputs.
+    """
+
+    def __init__(self, inner: Runner, tokenization: Tokenization) -> None:
+        self._inner = inner
+        self._tokenization = tokenization
+        self._signature = tokenization.raw_signature(inner.signature)
+
+    @property
+    def signature(self) -> Signature:
+        return self._signature
+
+    @property
+    def parts(self) -> tuple[Runner, ...]:
+        return (self._inner,)
+
+    @property
+    def answered(self) -> tuple[int, ...]:
+        return self._inner.answered
+
+    def __call__(self, inputs: Tensors) -> dict[str, Array]:
+        given = {name: array for name, array in inputs.items() if name != TEXT}
+        tokens = self._tokenization.apply(inputs[TEXT], self._inner.signature)
+        return self._inner({**given, **tokens})
+
+    def close(self) -> None:
+        self._inner.close()
