@@ -6,11 +6,11 @@ from pathlib import Path
 from tradewind.bundle.manifest import Manifest, VariantRecord, read_manifest
 from tradewind.bundle.seal import NAME, damages
 from tradewind.bundle.writing import MANIFEST
-from tradewind.data import Preprocessing, image_input
+from tradewind.data import Steps, Tokenization, image_input
 from tradewind.errors import BundleError
 from tradewind.measure import this_machine
 from tradewind.model import Model, Origin
-from tradewind.runners import Preprocessed, Runner
+from tradewind.runners import Preprocessed, Runner, Tokenized
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,7 @@ class Bundle:
             raise BundleError(
                 f"{self.folder}: {record.variant}", "a variant that was kept", "one that was not"
             )
-        path = self.folder / record.model
-        if not path.resolve().is_relative_to(self.folder.resolve()):
-            raise BundleError(f"{self.folder}: model", "a file inside the bundle", record.model)
+        path = self._inside(record.model)
         return Model(_read(path), Origin(self.manifest.source.framework, record.model))
 
     def compile(self, record: VariantRecord | None = None) -> Runner:
@@ -44,7 +42,25 @@ class Bundle:
         """
         found = record or self.manifest.chosen
         runner = found.to_engine().compile(self.model(found))
-        return prepared(runner, self.manifest.preprocessing)
+        return prepared(runner, self.steps)
+
+    @property
+    def steps(self) -> Steps | None:
+        """What is done to raw examples.
+
+        Raises:
+            BundleError: a file that it needs cannot be read.
+        """
+        record = self.manifest.tokenization
+        if record is None:
+            return self.manifest.preprocessing
+        return record.to_tokenization(_read(self._inside(record.file)).decode())
+
+    def _inside(self, name: str) -> Path:
+        path = self.folder / name
+        if not path.resolve().is_relative_to(self.folder.resolve()):
+            raise BundleError(f"{self.folder}: model", "a file inside the bundle", name)
+        return path
 
     def variant(self, name: str) -> VariantRecord:
         """Return the record of the variant called `name`.
@@ -63,10 +79,12 @@ class Bundle:
         return self.manifest.hardware.differences(this_machine())
 
 
-def prepared(runner: Runner, preprocessing: Preprocessing | None) -> Runner:
+def prepared(runner: Runner, preprocessing: Steps | None) -> Runner:
     """Return a runner that takes raw examples where a preprocessing belongs to the model."""
     if preprocessing is None:
         return runner
+    if isinstance(preprocessing, Tokenization):
+        return Tokenized(runner, preprocessing)
     return Preprocessed(runner, preprocessing, image_input(runner.signature.inputs).name)
 
 

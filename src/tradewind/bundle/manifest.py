@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from tradewind.budget import Budget
-from tradewind.data import Preprocessing
+from tradewind.data import Preprocessing, Tokenization
 from tradewind.engines import ENGINES, Engine
 from tradewind.errors import BundleError, SettingError
 from tradewind.evidence import Certificate
@@ -15,6 +15,9 @@ from tradewind.measure import Hardware, Ratio
 
 SCHEMA = 1
 """Raised whenever an older Tradewind could misread what a newer one writes."""
+
+TOKENIZER = "tokenizer.json"
+"""Where a bundle keeps what its model does to sentences."""
 
 BASELINE = "original"
 """The name of the model as it was given, on ONNX Runtime with its default settings."""
@@ -123,6 +126,36 @@ class Source:
 
 
 @dataclass(frozen=True)
+class TokenizerRecord:
+    """How sentences become tokens, with the tokenizer in a file of its own."""
+
+    file: str  # inside the bundle
+    inputs: tuple[str, ...]
+    max_length: int
+    pad_id: int
+    pad_type_id: int
+    pad_left: bool
+
+    @classmethod
+    def of(cls, steps: Tokenization) -> "TokenizerRecord":
+        """Return the record of a tokenization."""
+        return cls(
+            TOKENIZER,
+            steps.inputs,
+            steps.max_length,
+            steps.pad_id,
+            steps.pad_type_id,
+            steps.pad_left,
+        )
+
+    def to_tokenization(self, tokenizer: str) -> Tokenization:
+        """Return the tokenization with the content of its file."""
+        return Tokenization(
+            tokenizer, self.inputs, self.max_length, self.pad_id, self.pad_type_id, self.pad_left
+        )
+
+
+@dataclass(frozen=True)
 class Manifest:
     """Everything a bundle says about itself."""
 
@@ -142,6 +175,7 @@ class Manifest:
     preprocessing: Preprocessing | None
     is_complete: bool  # False when time ran out or somebody interrupted
     elapsed_s: float
+    tokenization: TokenizerRecord | None = None  # in place of `preprocessing` for sentences
 
     def to_json(self) -> bytes:
         """Return the manifest as indented JSON."""

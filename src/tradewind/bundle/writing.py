@@ -51,7 +51,11 @@ def check_target(target: Path, *, overwrite: bool) -> None:
 
 
 def write_bundle(
-    target: Path, manifest: Manifest, models: Mapping[str, Model], report: str
+    target: Path,
+    manifest: Manifest,
+    models: Mapping[str, Model],
+    report: str,
+    texts: Mapping[str, str] | None = None,
 ) -> None:
     """Write a bundle next to its final place, then move it there in one step.
 
@@ -61,6 +65,7 @@ def write_bundle(
         manifest: its record; names of graphs in it are keys of `models`.
         models: the graphs by their path inside the bundle.
         report: a page of HTML.
+        texts: other files by their path inside the bundle.
 
     Raises:
         OutputError: the disk is full, the place cannot be written to, or something that is no
@@ -73,7 +78,7 @@ def write_bundle(
     except OSError as error:
         raise _refused(target, error) from error
     try:
-        _fill(staging, manifest, models, report)
+        _fill(staging, manifest, models, {**(texts or {}), REPORT: report})
         _swap(staging, target)
     except OSError as error:
         raise _refused(target, error) from error
@@ -81,13 +86,16 @@ def write_bundle(
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def _fill(folder: Path, manifest: Manifest, models: Mapping[str, Model], report: str) -> None:
+def _fill(
+    folder: Path, manifest: Manifest, models: Mapping[str, Model], texts: Mapping[str, str]
+) -> None:
     for name, model in models.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         model.save(path)
     (folder / MANIFEST).write_bytes(manifest.to_json())
-    (folder / REPORT).write_text(report, encoding="utf-8")
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
     seal(folder)
     folder.chmod(0o755)
     for path in folder.rglob("*"):

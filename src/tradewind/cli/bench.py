@@ -10,7 +10,7 @@ import numpy as np
 from rich.table import Table
 
 from tradewind.bundle import Percentiles
-from tradewind.cli.opening import Opened, open_any, open_examples, trusting
+from tradewind.cli.opening import Opened, open_any, trusting
 from tradewind.cli.output import as_json, print_json, shown
 from tradewind.errors import SettingError
 from tradewind.measure import (
@@ -100,7 +100,7 @@ class Line:
 def _inputs(
     first: Opened, data: str, label: str, preprocess: str | None, sizes: tuple[int, ...]
 ) -> dict[int, Tensors]:
-    dataset = open_examples(first.model, data, label, preprocess, first.preprocessing)
+    dataset = first.examples(data, label, preprocess)
     everything = np.arange(len(dataset))
     return {size: dataset.take(np.resize(everything, size)) for size in sizes}
 

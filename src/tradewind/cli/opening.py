@@ -8,8 +8,9 @@ from typing import Any
 import click
 
 from tradewind.bundle import Bundle, is_bundle, open_bundle, prepared
-from tradewind.data import Dataset, Preprocessing, image_input, open_dataset
+from tradewind.data import Dataset, Preprocessing, Steps, carried, image_input, open_dataset
 from tradewind.engines import Engine, OnnxRuntime
+from tradewind.errors import DataError
 from tradewind.importers import is_model, load_model
 from tradewind.model import Model
 from tradewind.runners import Runner
@@ -50,7 +51,7 @@ class Opened:
     name: str
     model: Model
     engine: Engine
-    preprocessing: Preprocessing | None = None
+    preprocessing: Steps | None = None
     bundle: Bundle | None = None
 
     def compile(self) -> Runner:
@@ -60,6 +61,11 @@ class Opened:
             EngineError: the engine cannot run the model.
         """
         return prepared(self.engine.compile(self.model), self.preprocessing)
+
+    def examples(self, data: str, label: str, preprocess: str | None = None) -> Dataset:
+        """Open `--data` for this model, as `open_examples` does."""
+        known = None if self.bundle is None else self.preprocessing
+        return open_examples(self.model, data, label, preprocess, known)
 
     @property
     def about(self) -> Mapping[str, str | float | bool]:
@@ -111,7 +117,8 @@ def open_any(path: Path, variant: str | None = None, *, trust_pickle: bool = Fal
         ModelError: the file is no model.
     """
     if not is_bundle(path) and (not path.is_dir() or is_model(path)):
-        return Opened(path.stem, load_model(path, trust_pickle=trust_pickle), OnnxRuntime())
+        model = load_model(path, trust_pickle=trust_pickle)
+        return Opened(path.stem, model, OnnxRuntime(), carried(model))
     bundle = open_bundle(path)
     manifest = bundle.manifest
     record = manifest.chosen if variant is None else bundle.variant(variant)
@@ -119,7 +126,7 @@ def open_any(path: Path, variant: str | None = None, *, trust_pickle: bool = Fal
         path.name.removesuffix(".tw"),
         bundle.model(record),
         record.to_engine(),
-        manifest.preprocessing,
+        bundle.steps,
         bundle,
     )
 
@@ -129,7 +136,7 @@ def open_examples(
     data: str,
     label: str,
     preprocess: str | None,
-    known: Preprocessing | None = None,
+    known: Steps | None = None,
 ) -> Dataset:
     """Open `--data` for a model.
 
@@ -138,14 +145,33 @@ def open_examples(
         data: as given on the command line.
         label: the array or column of labels.
         preprocess: as given on the command line; None for what is known or can be derived.
-        known: the preprocessing of the bundle that the model comes from.
+        known: the preprocessing of the bundle that the model comes from; without one the model
+            may bring its own, which is left out for examples that need none.
 
     Raises:
         DataError: the examples do not fit.
         SettingError: the preprocessing is wrong.
     """
     steps = known
+    brought = carried(model) if known is None and preprocess is None else None
+    if brought is not None:
+        try:
+            return open_dataset(data, model.signature, label=label, preprocessing=brought)
+        except DataError:
+            found = _ready_examples(model, data, label)
+            if found is None:
+                raise
+            return found
     if preprocess is not None:
         base = Preprocessing.for_spec(image_input(model.signature.inputs))
         steps = Preprocessing.parse(preprocess, base)
     return open_dataset(data, model.signature, label=label, preprocessing=steps)
+
+
+def _ready_examples(model: Model, data: str, label: str) -> Dataset | None:
+    """Return examples that are what the model takes already; None where they are not."""
+    try:
+        found = open_dataset(data, model.signature, label=label)
+    except DataError:
+        return None
+    return found if found.preprocessing is None else None

@@ -11,10 +11,10 @@ from tradewind.bundle import REPORT, Manifest, check_target, write_bundle
 from tradewind.cli.opening import building, import_model, open_examples, trusting
 from tradewind.cli.output import as_json, print_json, shown, told
 from tradewind.cli.watching import Watching
-from tradewind.data import Dataset, Preprocessing
+from tradewind.data import Dataset, Preprocessing, carried
 from tradewind.errors import ModelError, SettingError
 from tradewind.report import page, summary
-from tradewind.search import Effort, SearchSettings, optimize, pack, parse_time
+from tradewind.search import Effort, SearchSettings, optimize, pack, parse_time, texts
 
 
 @click.command(
@@ -131,12 +131,13 @@ def command(
             default_metric(dataset), max_drop, confidence, objective, max_latency_ms, max_memory_mb
         )
     console = told()
-    if dataset.preprocessing is not None and preprocess is None:
-        console.print(f"note: raw examples become {guessed(dataset.preprocessing)}")
+    steps = dataset.preprocessing
+    if isinstance(steps, Preprocessing) and preprocess is None and carried(source) is None:
+        console.print(f"note: raw examples become {guessed(steps)}")
     with Watching(console, settings.time_s) as watching:
         outcome = optimize(source, dataset, budget, settings, watching)
     manifest, models = pack(outcome, command_line())
-    write_bundle(target, manifest, models, page(manifest))
+    write_bundle(target, manifest, models, page(manifest), texts(outcome))
     if as_json:
         print_json(document(manifest, target))
     else:

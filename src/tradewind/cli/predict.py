@@ -11,7 +11,7 @@ from tradewind.cli.archives import write_archive
 from tradewind.cli.opening import Opened, open_any, trusting
 from tradewind.cli.output import as_json, print_json, shown
 from tradewind.cli.tables import write_table
-from tradewind.data import Dataset, open_dataset
+from tradewind.data import Dataset
 from tradewind.errors import OutputError
 from tradewind.tensors import Array
 
@@ -52,9 +52,7 @@ def command(
             hint = "what was given is never changed; choose another name."
             raise OutputError(str(out), f"a place outside of {given}", "one within", hint)
     opened = open_any(model, trust_pickle=trust_pickle)
-    dataset = open_dataset(
-        data, opened.model.signature, label=label, preprocessing=opened.preprocessing
-    )
+    dataset = opened.examples(data, label)
     answers = answer_all(opened, dataset, batch_size)
     _write(out, answers)
     if as_json:

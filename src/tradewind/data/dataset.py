@@ -8,8 +8,8 @@ from typing import final
 
 import numpy as np
 
+from tradewind.data.carried import Steps
 from tradewind.data.labels import as_labels
-from tradewind.data.preprocessing import Preprocessing
 from tradewind.data.rows import MemoryRows, Rows
 from tradewind.errors import DataError
 from tradewind.tensors import Array
@@ -49,7 +49,7 @@ class Dataset(ABC):
 
     @property
     @abstractmethod
-    def preprocessing(self) -> Preprocessing | None:
+    def preprocessing(self) -> Steps | None:
         """What `take` does to the raw examples; None where they are stored model-ready."""
 
     @property
@@ -89,7 +89,7 @@ class StoredDataset(Dataset):
         labels: Array | None,
         source: str,
         classes: tuple[str, ...] | None = None,
-        preprocessing: Preprocessing | None = None,
+        preprocessing: Steps | None = None,
     ) -> None:
         self._inputs = dict(inputs)
         self._labels = labels
@@ -123,7 +123,7 @@ class StoredDataset(Dataset):
         return self._classes
 
     @property
-    def preprocessing(self) -> Preprocessing | None:
+    def preprocessing(self) -> Steps | None:
         return self._preprocessing
 
     @cached_property
@@ -189,7 +189,7 @@ class ArrayDataset(Dataset):
         return None
 
     @property
-    def preprocessing(self) -> Preprocessing | None:
+    def preprocessing(self) -> Steps | None:
         return None
 
     @property

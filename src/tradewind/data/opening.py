@@ -5,6 +5,7 @@ from typing import Literal
 
 import numpy as np
 
+from tradewind.data.carried import Steps
 from tradewind.data.dataset import Dataset, StoredDataset
 from tradewind.data.fitting import fit_array, pick
 from tradewind.data.folders import list_folder
@@ -16,6 +17,8 @@ from tradewind.data.preprocessing import Preprocessing, image_input
 from tradewind.data.rows import Rows
 from tradewind.data.sounds import fit_sounds, is_wav
 from tradewind.data.tables import read_table
+from tradewind.data.texts import Tokenization
+from tradewind.data.tokenized import TokenizedDataset
 from tradewind.errors import DataError
 from tradewind.tensors import Array, Signature
 
@@ -33,7 +36,7 @@ def open_dataset(
     signature: Signature,
     *,
     label: str = "label",
-    preprocessing: Preprocessing | None = None,
+    preprocessing: Steps | None = None,
 ) -> Dataset:
     """Open examples for a model; the content decides how they are read.
 
@@ -41,14 +44,18 @@ def open_dataset(
         source: a file, a folder by class, or `package.module:function`.
         signature: what the model takes.
         label: the array or column that holds the labels.
-        preprocessing: what is done to raw images or sound; derived from the signature when
-            None.
+        preprocessing: what is done to raw images, sound or sentences; derived from the
+            signature when None. Sentences are called `text`, or are the only column.
 
     Raises:
         DataError: the source is missing, unreadable, or does not fit the signature.
     """
     if not signature.inputs:
         raise DataError(str(source), "a model with inputs", "a model that takes nothing")
+    if isinstance(preprocessing, Tokenization):
+        raw = preprocessing.raw_signature(signature)
+        stored = open_dataset(source, raw, label=label)
+        return TokenizedDataset(stored, preprocessing, signature)
     path = Path(source)
     if not path.exists():
         if not names_function(str(source)):

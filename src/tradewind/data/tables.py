@@ -34,7 +34,7 @@ def read_table(path: Path, signature: Signature, label: str) -> Table:
     """Read the columns that a model takes, in the types that it takes.
 
     Each input takes the column of its name; a single input [N, features] without such a column
-    takes all columns but the label, in order.
+    takes all columns but the label, in order, and a single input [N] the only one.
 
     Raises:
         DataError: a column is missing, holds an empty cell or the wrong type, or the file is
@@ -113,11 +113,13 @@ def _choose(
     if not missing:
         return {spec.name: [spec.name] for spec in inputs}
     spec = inputs[0]
+    features = [name for name in names if name != label]
+    if len(inputs) == len(features) == len(spec.shape) == 1:
+        return {spec.name: features}
     if len(inputs) > 1 or len(spec.shape) != 2:
         hint = f"name the column meant for {missing[0]!r} as the model does."
         expected = f"columns {', '.join(spec.name for spec in inputs)}"
         raise DataError(where, expected, listed, hint)
-    features = [name for name in names if name != label]
     if isinstance(spec.shape[1], int) and len(features) != spec.shape[1]:
         hint = "remove the columns that are no features."
         if label not in names:

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, fields
 
 from tradewind.bundle import Manifest, VariantRecord
-from tradewind.data import Preprocessing
 from tradewind.report import numbers, sentences
 
 
@@ -92,13 +91,14 @@ def bindings(manifest: Manifest) -> list[Fact]:
         Fact("Chosen graph, SHA-256", chosen.model_digest, is_code=True),
         Fact("Engine", f"{chosen.engine} {version}", settings),
         Fact("CPU", machine.cpu, " ".join(machine.isa)),
-        Fact("Preprocessing", _steps(manifest.preprocessing)),
+        Fact("Preprocessing", _steps(manifest)),
         Fact("Data, SHA-256", source.data_digest, is_code=True),
         Fact("Splits, SHA-256", manifest.splits.digest, is_code=True),
     ]
 
 
-def _steps(found: Preprocessing | None) -> str:
+def _steps(manifest: Manifest) -> str:
+    found = manifest.preprocessing or manifest.tokenization
     if found is None:
         return "none: the data are what the model takes"
     values = ((field.name, getattr(found, field.name)) for field in fields(found))

@@ -14,6 +14,7 @@ from tradewind.runners.confidence import (
 from tradewind.runners.fitting import fit_agreement, fit_margin, fit_temperature
 from tradewind.runners.preprocessed import Preprocessed
 from tradewind.runners.runner import Runner
+from tradewind.runners.tokenized import Tokenized
 
 __all__ = [
     "RULES",
@@ -24,6 +25,7 @@ __all__ = [
     "Preprocessed",
     "Runner",
     "Scores",
+    "Tokenized",
     "fit_agreement",
     "fit_margin",
     "fit_temperature",

@@ -7,13 +7,16 @@ from pathlib import PurePosixPath
 from tradewind import __version__
 from tradewind.bundle import (
     SCHEMA,
+    TOKENIZER,
     Estimate,
     Manifest,
     Source,
     SplitSizes,
+    TokenizerRecord,
     VariantRecord,
     settings_of,
 )
+from tradewind.data import Preprocessing, Tokenization
 from tradewind.model import Model
 from tradewind.search.candidates import Graph
 from tradewind.search.optimizing import Outcome
@@ -35,6 +38,7 @@ def pack(outcome: Outcome, command: str) -> tuple[Manifest, dict[str, Model]]:
         The manifest, and the graphs by their path inside the bundle.
     """
     job = outcome.job
+    steps = job.dataset.preprocessing
     kept = [
         trial
         for trial in outcome.trials
@@ -75,11 +79,18 @@ def pack(outcome: Outcome, command: str) -> tuple[Manifest, dict[str, Model]]:
         reason=outcome.reason,
         variants=tuple(records.values()),
         refused=tuple(outcome.refused),
-        preprocessing=job.dataset.preprocessing,
+        preprocessing=steps if isinstance(steps, Preprocessing) else None,
         is_complete=outcome.is_complete,
         elapsed_s=outcome.elapsed_s,
+        tokenization=TokenizerRecord.of(steps) if isinstance(steps, Tokenization) else None,
     )
     return manifest, models
+
+
+def texts(outcome: Outcome) -> dict[str, str]:
+    """Return the files that belong into the bundle besides its graphs and its record."""
+    steps = outcome.job.dataset.preprocessing
+    return {TOKENIZER: steps.tokenizer} if isinstance(steps, Tokenization) else {}
 
 
 def _path(graph: Graph) -> str:
