@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from tests.cases import CASES, DENSE
 from tests.cases.comparing import assert_close
-from tests.cases.manifests import CHOSEN, GRAPH, LOST, MANIFEST
+from tests.cases.manifests import CASCADED, CHOSEN, GRAPH, LOST, MANIFEST
 
 from tradewind.bundle import VariantRecord, is_bundle, open_bundle, write_bundle
 from tradewind.data import Preprocessing
@@ -52,6 +52,32 @@ def test_a_variant_that_was_not_kept_is_named(folder: Path) -> None:
         bundle.variant("int9")
 
 
+def test_a_cascade_answers_with_all_its_stages(tmp_path: Path, random: np.random.Generator) -> None:
+    manifest = replace(MANIFEST, chosen=CASCADED, variants=(*MANIFEST.variants, CASCADED))
+    write_bundle(tmp_path / "c.tw", manifest, {GRAPH: DENSE.model}, "")
+    bundle = open_bundle(tmp_path / "c.tw")
+    inputs = DENSE.inputs(random, 20)
+    assert bundle.model(bundle.manifest.chosen).content == DENSE.model.content
+    with bundle.compile() as runner:
+        assert_close(runner(inputs), DENSE.reference(inputs), DENSE.tolerance)
+        assert sum(runner.answered) == 20
+    scores = DENSE.reference(inputs)["logits"] / 1.3
+    shares = np.sort(np.exp(scores), axis=1) / np.exp(scores).sum(axis=1, keepdims=True)
+    sure = int(np.count_nonzero(shares[:, -1] - shares[:, -2] >= 0.5))
+    assert runner.answered == (sure, 20 - sure)
+
+
+def test_a_cascade_without_a_stage_is_refused(folder: Path) -> None:
+    bundle = open_bundle(folder)
+    first, last = CASCADED.stages
+    with pytest.raises(BundleError, match="expected a variant that was kept"):
+        bundle.compile(replace(CASCADED, stages=(replace(first, model=None), last)))
+    with pytest.raises(BundleError, match="a file inside the bundle"):
+        bundle.compile(replace(CASCADED, stages=(first, replace(last, model="../x.onnx"))))
+    with pytest.raises(BundleError, match="stages that fit each other"):
+        bundle.compile(replace(CASCADED, stages=(replace(first, rule=None), last)))
+
+
 @pytest.mark.parametrize("name", ["../outside.onnx", "models/../../outside.onnx", "/etc/passwd"])
 def test_a_model_outside_the_bundle_is_not_read(folder: Path, name: str) -> None:
     (folder.parent / "outside.onnx").write_bytes(DENSE.model.content)
@@ -73,7 +99,7 @@ def test_a_model_that_is_missing_is_named(folder: Path) -> None:
     ],
 )
 def test_an_engine_that_is_not_here_is_named(record: VariantRecord, where: str) -> None:
-    with pytest.raises(BundleError, match=f"original-openvino: {where}"):
+    with pytest.raises(BundleError, match=f"original on OpenVINO: {where}"):
         record.to_engine()
 
 

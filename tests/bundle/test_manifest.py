@@ -3,13 +3,14 @@ from dataclasses import fields, replace
 
 import pytest
 from tests.cases import variations
-from tests.cases.manifests import CHOSEN, MANIFEST
+from tests.cases.manifests import CASCADED, CHOSEN, MANIFEST
 
-from tradewind.bundle import SCHEMA, Manifest, read_manifest, settings_of
+from tradewind.bundle import SCHEMA, Manifest, RuleRecord, read_manifest, settings_of
 from tradewind.data import Preprocessing
 from tradewind.engines import ENGINES
 from tradewind.errors import BundleError
 from tradewind.measure import Ratio
+from tradewind.runners import RULES, AgreementPredictor, Margin, Scores
 
 
 def _again(manifest: Manifest) -> Manifest:
@@ -29,6 +30,53 @@ def test_engines_of_every_setting_survive_json() -> None:
             again = _again(replace(MANIFEST, chosen=record)).chosen
             assert again == record
             assert again.to_engine() == engine
+
+
+def test_rules_of_every_setting_survive_json() -> None:
+    rules = [
+        Margin(Scores("logits"), 0.25, 2.0),
+        Margin(Scores("shares", are_probabilities=True), 1.0),
+        AgreementPredictor(Scores("logits"), 0.9, (0.5, -1.25), 3.0),
+    ]
+    assert {type(rule) for rule in rules} == set(RULES)
+    for rule in rules:
+        found = RuleRecord(rule.name, settings_of(rule))
+        stage = replace(CASCADED.stages[0], rule=found)
+        record = replace(CASCADED, stages=(stage, CASCADED.stages[1]))
+        again = _again(replace(MANIFEST, chosen=record)).chosen
+        assert again == record
+        assert again.stages[0].rule is not None
+        assert again.stages[0].rule.to_rule() == rule
+
+
+def test_a_rule_that_is_not_known_is_named() -> None:
+    with pytest.raises(BundleError, match=r"one of margin, agreement, got oracle"):
+        RuleRecord("oracle", {}).to_rule()
+    with pytest.raises(BundleError, match="rule margin: settings"):
+        RuleRecord("margin", {"threshold": "high"}).to_rule()
+    settings = settings_of(Margin(Scores("logits"), 0.5)) | {"temperature": -1}
+    with pytest.raises(BundleError, match="temperature"):
+        RuleRecord("margin", settings).to_rule()
+
+
+def test_a_variant_without_stages_is_a_part_by_itself() -> None:
+    [part] = CHOSEN.parts
+    assert (part.engine, part.model, part.model_digest) == (
+        CHOSEN.engine, CHOSEN.model, CHOSEN.model_digest,
+    )  # fmt: skip
+    assert CHOSEN.escalated is None
+    assert CASCADED.parts == CASCADED.stages
+    assert CASCADED.is_kept
+    assert CASCADED.escalated == pytest.approx(0.12)
+
+
+def test_a_manifest_of_the_first_schema_is_read() -> None:
+    content = json.loads(MANIFEST.to_json())
+    content["schema"] = 1
+    for record in (content["baseline"], content["chosen"], *content["variants"]):
+        del record["stages"]
+    found = read_manifest(json.dumps(content).encode(), "manifest.json")
+    assert replace(found, schema=SCHEMA) == MANIFEST
 
 
 def test_a_ratio_without_an_upper_bound_has_null_in_json_and_infinity_in_memory() -> None:

@@ -1,22 +1,28 @@
 """The record of a search that never took place."""
 
+from dataclasses import replace
+
 from tests.cases.table import DENSE
 
 from tradewind.budget import Budget
 from tradewind.bundle import (
+    CASCADE,
     SCHEMA,
     Drop,
     Manifest,
     Percentiles,
     Refusal,
+    RuleRecord,
     Source,
     SplitSizes,
+    StageRecord,
     VariantRecord,
     settings_of,
 )
 from tradewind.engines import OnnxRuntime, OpenVINO
 from tradewind.evidence import Certificate
 from tradewind.measure import Ratio, this_machine
+from tradewind.runners import Margin, Scores
 
 GRAPH = "models/original.onnx"
 
@@ -57,6 +63,40 @@ CHOSEN = VariantRecord(
         drop_upper=0.004,
         p_value=0.001,
         examples_needed=None,
+    ),
+)
+CASCADED = replace(
+    CHOSEN,
+    variant="original-onnxruntime-then-original-openvino-12",
+    engine=CASCADE,
+    settings={},
+    model=None,
+    model_digest="ca",
+    size_bytes=2 * len(DENSE.model.content),
+    description="original on ONNX Runtime (margin of 0.5 or more), then original on OpenVINO",
+    stages=(
+        StageRecord(
+            "original on ONNX Runtime",
+            "onnxruntime",
+            settings_of(OnnxRuntime()),
+            (),
+            GRAPH,
+            DENSE.model.digest,
+            len(DENSE.model.content),
+            RuleRecord("margin", settings_of(Margin(Scores("logits"), 0.5, 1.3))),
+            0.88,
+        ),
+        StageRecord(
+            "original on OpenVINO",
+            "openvino",
+            settings_of(OpenVINO(batch_sizes=(1, 4))),
+            (),
+            GRAPH,
+            DENSE.model.digest,
+            len(DENSE.model.content),
+            None,
+            0.12,
+        ),
     ),
 )
 LOST = VariantRecord(

@@ -17,6 +17,7 @@ from tradewind.passes import Change, Needs, Observed, Pass
 from tradewind.runners import Runner
 from tradewind.search.candidates import Graph
 from tradewind.search.job import Job
+from tradewind.search.plans import Plan
 from tradewind.search.settings import Deadline, SearchSettings
 from tradewind.search.trials import Load, Trial
 from tradewind.tensors import Array, Signature, Tensors
@@ -153,8 +154,7 @@ def trial(
     steps = () if is_exact else (Lossy(name),)
     engine = OnnxRuntime() if is_exact and not wrong else Erring(frozenset(wrong))
     return Trial(
-        Graph(steps, two_classes(), name),
-        engine,
+        Plan.alone(Graph(steps, two_classes(), name), engine),
         Load(32, 1),
         latency_s,
         latency_s,

@@ -5,6 +5,7 @@ from tradewind.engines import OnnxRuntime
 from tradewind.evidence import PairedCounts, certify_with_labels
 from tradewind.search.costs import cost_of
 from tradewind.search.finals import MAX_FINALISTS, finalists, race
+from tradewind.search.plans import Plan
 from tradewind.search.probing import make_inputs
 from tradewind.search.trials import Trial
 
@@ -58,7 +59,7 @@ def test_the_race_compares_everybody_with_the_baseline() -> None:
     work = job()
     inputs = make_inputs(work.dataset.take, work.splits.calibrate, None)
     original, same = baseline(), _certified("same", 0.9, is_exact=True)
-    original.engine = same.engine = OnnxRuntime()
+    original.plan = same.plan = Plan.alone(original.plan.last.graph, OnnxRuntime())
     race(work, [original, same], inputs, until=0.0)
     assert original.percentiles is not None
     assert original.speedup is None

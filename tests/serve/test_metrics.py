@@ -49,3 +49,18 @@ def test_the_bounds_of_a_histogram_rise() -> None:
     histogram = Histogram()
     histogram.observe(0.0)
     histogram.observe(1e9)
+
+
+def test_every_stage_of_a_cascade_is_counted() -> None:
+    cascade = ModelMetrics(lambda: 0, lambda: 0, lambda: (90, 10))
+    alone = ModelMetrics(lambda: 0, lambda: 0)
+    found = samples(ServerMetrics({"c": cascade, "a": alone}, lambda: True, "1"))
+    counted = {
+        labels: value
+        for (name, labels), value in found.items()
+        if name == "tradewind_stage_examples_total"
+    }
+    assert counted == {
+        (("model", "c"), ("stage", "1")): 90,
+        (("model", "c"), ("stage", "2")): 10,
+    }

@@ -3,6 +3,7 @@
 from tradewind.bundle.loading import Bundle, is_bundle, open_bundle, prepared
 from tradewind.bundle.manifest import (
     BASELINE,
+    CASCADE,
     SCHEMA,
     TOKENIZER,
     Drop,
@@ -10,8 +11,10 @@ from tradewind.bundle.manifest import (
     Manifest,
     Percentiles,
     Refusal,
+    RuleRecord,
     Source,
     SplitSizes,
+    StageRecord,
     TokenizerRecord,
     VariantRecord,
     read_manifest,
@@ -22,6 +25,7 @@ from tradewind.bundle.writing import REPORT, check_target, write_bundle
 
 __all__ = [
     "BASELINE",
+    "CASCADE",
     "REPORT",
     "SCHEMA",
     "TOKENIZER",
@@ -31,8 +35,10 @@ __all__ = [
     "Manifest",
     "Percentiles",
     "Refusal",
+    "RuleRecord",
     "Source",
     "SplitSizes",
+    "StageRecord",
     "TokenizerRecord",
     "VariantRecord",
     "check_target",

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from tradewind.bundle.manifest import Manifest, VariantRecord, read_manifest
+from tradewind.bundle.manifest import Manifest, StageRecord, VariantRecord, read_manifest
 from tradewind.bundle.seal import NAME, damages
 from tradewind.bundle.writing import MANIFEST
 from tradewind.data import Steps, Tokenization, image_input
-from tradewind.errors import BundleError
+from tradewind.engines import compile_stages
+from tradewind.errors import BundleError, SettingError
 from tradewind.measure import this_machine
 from tradewind.model import Model, Origin
 from tradewind.runners import Preprocessed, Runner, Tokenized
@@ -21,17 +22,12 @@ class Bundle:
     manifest: Manifest
 
     def model(self, record: VariantRecord) -> Model:
-        """Return the graph of a variant.
+        """Return the graph of a variant, of a cascade that of the stage that answers last.
 
         Raises:
             BundleError: it was not kept, or cannot be read.
         """
-        if record.model is None:
-            raise BundleError(
-                f"{self.folder}: {record.variant}", "a variant that was kept", "one that was not"
-            )
-        path = self._inside(record.model)
-        return Model(_read(path), Origin(self.manifest.source.framework, record.model))
+        return self._read(record, record.parts[-1])
 
     def compile(self, record: VariantRecord | None = None) -> Runner:
         """Return the runner of a variant, by default the chosen one, preprocessing included.
@@ -40,9 +36,31 @@ class Bundle:
             BundleError: the variant was not kept, or needs an engine that is not here.
             EngineError: the engine cannot run it on this machine.
         """
+        return prepared(self.compile_ready(record), self.steps)
+
+    def compile_ready(self, record: VariantRecord | None = None) -> Runner:
+        """Return the runner of a variant for examples that are preprocessed already.
+
+        Raises:
+            BundleError: the variant was not kept, or needs an engine that is not here.
+            EngineError: the engine cannot run it on this machine.
+        """
         found = record or self.manifest.chosen
-        runner = found.to_engine().compile(self.model(found))
-        return prepared(runner, self.steps)
+        stages = [(self._read(found, part), part.to_engine()) for part in found.parts]
+        rules = [part.rule.to_rule() for part in found.parts if part.rule is not None]
+        try:
+            return compile_stages(stages, rules)
+        except SettingError as error:
+            where = f"{self.folder}: {found.variant}"
+            raise BundleError(where, "stages that fit each other", f"{error}") from error
+
+    def _read(self, record: VariantRecord, part: StageRecord) -> Model:
+        if part.model is None:
+            raise BundleError(
+                f"{self.folder}: {record.variant}", "a variant that was kept", "one that was not"
+            )
+        path = self._inside(part.model)
+        return Model(_read(path), Origin(self.manifest.source.framework, part.model))
 
     @property
     def steps(self) -> Steps | None:
@@ -71,7 +89,7 @@ class Bundle:
         for record in self.manifest.variants:
             if record.variant == name:
                 return record
-        kept = ", ".join(one.variant for one in self.manifest.variants if one.model)
+        kept = ", ".join(one.variant for one in self.manifest.variants if one.is_kept)
         raise BundleError(f"{self.folder}: variant", f"one of {kept}", name)
 
     def doubts(self) -> list[str]:

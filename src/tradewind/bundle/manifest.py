@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -12,9 +12,18 @@ from tradewind.engines import ENGINES, Engine
 from tradewind.errors import BundleError, SettingError
 from tradewind.evidence import Certificate
 from tradewind.measure import Hardware, Ratio
+from tradewind.runners import RULES, ConfidenceRule
 
-SCHEMA = 1
+SCHEMA = 2
 """Raised whenever an older Tradewind could misread what a newer one writes."""
+
+OLDEST_SCHEMA = 1
+"""The first that can still be read; what is new since then has a default."""
+
+CASCADE = "cascade"
+"""Stands for the engine of a variant whose stages have engines of their own."""
+
+Kind = TypeVar("Kind")
 
 TOKENIZER = "tokenizer.json"
 """Where a bundle keeps what its model does to sentences."""
@@ -49,6 +58,53 @@ class Estimate:
 
 
 @dataclass(frozen=True)
+class RuleRecord:
+    """Which answers of a stage stand, so that no further stage is asked."""
+
+    name: str
+    settings: dict[str, Any]  # the threshold among them
+
+    def to_rule(self) -> ConfidenceRule:
+        """Return the rule with its settings.
+
+        Raises:
+            BundleError: this Tradewind has no such rule, or not with these settings.
+        """
+        for kind in RULES:
+            if kind.name == self.name:
+                return _converted(self.settings, kind, f"rule {self.name}")
+        known = ", ".join(kind.name for kind in RULES)
+        raise BundleError("rule", f"one of {known}", self.name)
+
+
+@dataclass(frozen=True)
+class StageRecord:
+    """One graph on an engine, as a part of a variant."""
+
+    description: str
+    engine: str
+    settings: dict[str, Any]
+    passes: tuple[str, ...]
+    model: str | None  # its graph inside the bundle, None when it was not kept
+    model_digest: str
+    size_bytes: int
+    rule: RuleRecord | None = None  # None for the last stage, which always answers
+    answered: float | None = None  # share of the certify split that it answered
+
+    def to_engine(self) -> Engine:
+        """Return the engine with its settings.
+
+        Raises:
+            BundleError: this Tradewind has no such engine, or not with these settings.
+        """
+        for kind in ENGINES:
+            if kind.name == self.engine:
+                return _converted(self.settings, kind, self.description)
+        known = ", ".join(kind.name for kind in ENGINES)
+        raise BundleError(f"{self.description}: engine", f"one of {known}", self.engine)
+
+
+@dataclass(frozen=True)
 class VariantRecord:
     """One way to run the model, with what was measured of it.
 
@@ -56,13 +112,13 @@ class VariantRecord:
     """
 
     variant: str
-    engine: str
+    engine: str  # "cascade" where every stage has its own
     settings: dict[str, Any]  # of the engine
     passes: tuple[str, ...]
     description: str
-    model: str | None  # its graph inside the bundle, None when it was not kept
-    model_digest: str
-    size_bytes: int
+    model: str | None  # its graph inside the bundle, None when it was not kept or has stages
+    model_digest: str  # of a cascade, the digest of all its stages with their rules
+    size_bytes: int  # all stages together
     estimate: Estimate | None = None  # every variant that ran has one
     latency_ms: Percentiles | None = None
     throughput_per_s: float | None = None
@@ -75,23 +131,41 @@ class VariantRecord:
     throughput_gain: Ratio | None = None
     drop: Drop | None = None
     certificate: Certificate | None = None
+    stages: tuple[StageRecord, ...] = ()  # of a cascade, the cheapest first
+
+    @property
+    def parts(self) -> tuple[StageRecord, ...]:
+        """The stages, or the one graph that answers alone."""
+        return self.stages or (
+            StageRecord(
+                self.description,
+                self.engine,
+                self.settings,
+                self.passes,
+                self.model,
+                self.model_digest,
+                self.size_bytes,
+            ),
+        )
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether every graph that it needs is in the bundle."""
+        return all(part.model is not None for part in self.parts)
+
+    @property
+    def escalated(self) -> float | None:
+        """The share of examples that the first stage passed on; None where that is unknown."""
+        first = self.stages[0].answered if self.stages else None
+        return None if first is None else 1.0 - first
 
     def to_engine(self) -> Engine:
-        """Return the engine with its settings.
+        """Return the engine of the stage that answers last, with its settings.
 
         Raises:
             BundleError: this Tradewind has no such engine, or not with these settings.
         """
-        for kind in ENGINES:
-            if kind.name == self.engine:
-                try:
-                    return msgspec.convert(self.settings, kind)
-                except (msgspec.ValidationError, SettingError) as error:
-                    raise BundleError(
-                        f"{self.variant}: settings", f"settings of {kind.name}", f"{error}"
-                    ) from error
-        known = ", ".join(kind.name for kind in ENGINES)
-        raise BundleError(f"{self.variant}: engine", f"one of {known}", self.engine)
+        return self.parts[-1].to_engine()
 
 
 @dataclass(frozen=True)
@@ -194,10 +268,10 @@ def read_manifest(content: bytes, where: str) -> Manifest:
     """
     try:
         schema = msgspec.json.decode(content, type=_Schema).schema
-        if schema != SCHEMA:
+        if not OLDEST_SCHEMA <= schema <= SCHEMA:
             raise BundleError(
                 f"{where}: schema",
-                f"version {SCHEMA}",
+                f"version {OLDEST_SCHEMA} to {SCHEMA}",
                 f"version {schema}",
                 "a newer Tradewind wrote this bundle; upgrade with `pip install -U tradewind`.",
             )
@@ -221,6 +295,15 @@ def _unbounded(value: Any) -> Any:
     return {key: _unbounded(item) for key, item in value.items()}
 
 
-def settings_of(engine: Engine) -> dict[str, Any]:
-    """Return the engine's settings as the manifest holds them: in terms of JSON."""
-    return dict(msgspec.json.decode(msgspec.json.encode(engine)))
+def settings_of(chosen: Engine | ConfidenceRule) -> dict[str, Any]:
+    """Return the settings of an engine or rule as the manifest holds them: in terms of JSON."""
+    return dict(msgspec.json.decode(msgspec.json.encode(chosen)))
+
+
+def _converted(settings: dict[str, Any], kind: type[Kind], where: str) -> Kind:
+    try:
+        return msgspec.convert(settings, kind)
+    except (msgspec.ValidationError, SettingError) as error:
+        raise BundleError(
+            f"{where}: settings", f"settings of {kind.__name__}", f"{error}"
+        ) from error

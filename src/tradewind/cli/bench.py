@@ -107,7 +107,7 @@ def _inputs(
 
 def _time(opened: list[Opened], inputs: dict[int, Tensors], time_s: float, seed: int) -> list[Line]:
     with contextlib.ExitStack() as stack:
-        runners = [stack.enter_context(one.engine.compile(one.model)) for one in opened]
+        runners = [stack.enter_context(one.compile_ready()) for one in opened]
         keys = [(index, size) for size in inputs for index in range(len(opened))]
         timings = interleave(
             [Task(calling(runners[index], inputs[size])) for index, size in keys],
@@ -126,7 +126,7 @@ def _time(opened: list[Opened], inputs: dict[int, Tensors], time_s: float, seed:
 def _line(one: Opened, size: int, timing: Timing, first: Timing | None) -> Line:
     return Line(
         name=one.name if one.bundle is None else f"{one.name}.tw",
-        engine=one.engine.label,
+        engine=one.engine_label,
         batch_size=size,
         rounds=len(timing.turns),
         latency_ms=Percentiles(timing.latency_ms(50), timing.latency_ms(99)),

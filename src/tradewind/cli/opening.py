@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from tradewind.bundle import Bundle, is_bundle, open_bundle, prepared
+from tradewind.bundle import Bundle, VariantRecord, is_bundle, open_bundle, prepared
 from tradewind.data import Dataset, Preprocessing, Steps, carried, image_input, open_dataset
 from tradewind.engines import Engine, OnnxRuntime
 from tradewind.errors import DataError
@@ -46,21 +46,44 @@ def building(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @dataclass(frozen=True)
 class Opened:
-    """A model with the engine that will run it."""
+    """A model with the engine that will run it; of a cascade, those that answer last."""
 
     name: str
     model: Model
     engine: Engine
     preprocessing: Steps | None = None
     bundle: Bundle | None = None
+    record: VariantRecord | None = None  # of the bundle
 
     def compile(self) -> Runner:
         """Return the runner, preprocessing included.
 
         Raises:
-            EngineError: the engine cannot run the model.
+            EngineError: an engine cannot run its graph.
         """
-        return prepared(self.engine.compile(self.model), self.preprocessing)
+        return prepared(self.compile_ready(), self.preprocessing)
+
+    def compile_ready(self) -> Runner:
+        """Return the runner for examples that are preprocessed already.
+
+        Raises:
+            EngineError: an engine cannot run its graph.
+        """
+        if self.bundle is None:
+            return self.engine.compile(self.model)
+        return self.bundle.compile_ready(self.record)
+
+    @property
+    def engine_name(self) -> str:
+        """The engine, or "cascade" where there are several."""
+        return self.engine.name if self.record is None else self.record.engine
+
+    @property
+    def engine_label(self) -> str:
+        """The engines with their settings, in the order in which they are asked."""
+        if self.record is None:
+            return self.engine.label
+        return ", then ".join(part.to_engine().label for part in self.record.parts)
 
     def examples(self, data: str, label: str, preprocess: str | None = None) -> Dataset:
         """Open `--data` for this model, as `open_examples` does."""
@@ -70,9 +93,9 @@ class Opened:
     @property
     def about(self) -> Mapping[str, str | float | bool]:
         """What a client may want to know: which variant answers, with what promise."""
-        if self.bundle is None:
+        chosen = self.record
+        if chosen is None:
             return {"engine": self.engine.name}
-        chosen = self.bundle.manifest.chosen
         found: dict[str, str | float | bool] = {
             "engine": chosen.engine,
             "variant": chosen.variant,
@@ -128,6 +151,7 @@ def open_any(path: Path, variant: str | None = None, *, trust_pickle: bool = Fal
         record.to_engine(),
         bundle.steps,
         bundle,
+        record,
     )
 
 

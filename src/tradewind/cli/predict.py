@@ -68,7 +68,7 @@ def answer_all(opened: Opened, dataset: Dataset, batch_size: int) -> dict[str, A
     size = fixed or batch_size
     parts: list[dict[str, Array]] = []
     # the dataset has applied the preprocessing already
-    with opened.engine.compile(opened.model) as runner:
+    with opened.compile_ready() as runner:
         for start in range(0, len(dataset), size):
             count = min(size, len(dataset) - start)
             wanted = np.arange(start, start + (fixed or count))

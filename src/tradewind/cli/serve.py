@@ -119,5 +119,5 @@ def served_model(
         for doubt in opened.bundle.doubts():
             told().print(f"note: {path}: the certificate does not hold here: {doubt}")
     runner = stack.enter_context(opened.compile())
-    platform = f"onnx_{opened.engine.name}"
+    platform = f"onnx_{opened.engine_name}"
     return ServedModel(opened.name, runner, platform, parameters=dict(opened.about))

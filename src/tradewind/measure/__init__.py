@@ -12,6 +12,7 @@ from tradewind.measure.metric import (
     collect,
     decide,
     parse_metric,
+    responses,
 )
 from tradewind.measure.timing import (
     Task,
@@ -41,6 +42,7 @@ __all__ = [
     "paired_ratio",
     "parse_metric",
     "peak_memory_bytes",
+    "responses",
     "speedup",
     "this_machine",
     "throughput_ratio",

@@ -1,10 +1,12 @@
 """Peak memory of a model, in a process that holds nothing else."""
 
+import contextlib
 import json
 import resource
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -17,7 +19,11 @@ from tradewind.tensors import Tensors, load_tensors, save_tensors
 
 
 def peak_memory_bytes(
-    model: Model, engine: Engine, inputs: Tensors, timeout_s: float = 60.0
+    model: Model,
+    engine: Engine,
+    inputs: Tensors,
+    timeout_s: float = 60.0,
+    also: Sequence[tuple[Model, Engine]] = (),
 ) -> int:
     """Return the peak resident memory of a fresh process that loads the model and answers.
 
@@ -28,15 +34,18 @@ def peak_memory_bytes(
         engine: the runtime with its settings.
         inputs: one request; it is answered three times.
         timeout_s: seconds after which the process is killed.
+        also: models that are resident and answer the same requests, such as further stages.
 
     Raises:
         EngineError: the process failed or took too long.
     """
     with tempfile.TemporaryDirectory(prefix="tradewind-") as name:
         folder = Path(name)
-        model.save(folder / "model.onnx")
         save_tensors(folder / "inputs.npz", inputs)
-        request = {"engine": engine.name, "settings": asdict(engine)}
+        request = []
+        for number, (each, its_engine) in enumerate([(model, engine), *also]):
+            each.save(folder / f"{number}.onnx")
+            request.append({"engine": its_engine.name, "settings": asdict(its_engine)})
         (folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
         # -P: a file of the working directory must not pass for a module of the same name
         command = [sys.executable, "-P", "-m", "tradewind.measure.memory", name]
@@ -54,13 +63,17 @@ def peak_memory_bytes(
 
 def _main(folder: Path) -> None:
     request = json.loads((folder / "request.json").read_text(encoding="utf-8"))
-    kind = next(kind for kind in ENGINES if kind.name == request["engine"])
-    engine = msgspec.convert(request["settings"], kind)
-    model = Model((folder / "model.onnx").read_bytes(), Origin("onnx", "model.onnx"))
     inputs = load_tensors(folder / "inputs.npz")
-    with engine.compile(model) as runner:
+    with contextlib.ExitStack() as stack:
+        runners = []
+        for number, each in enumerate(request):
+            kind = next(kind for kind in ENGINES if kind.name == each["engine"])
+            engine = msgspec.convert(each["settings"], kind)
+            model = Model((folder / f"{number}.onnx").read_bytes(), Origin("onnx", "model.onnx"))
+            runners.append(stack.enter_context(engine.compile(model)))
         for _ in range(3):
-            runner(inputs)
+            for runner in runners:
+                runner(inputs)
     # not printed: a runtime may print as well
     (folder / "answer").write_text(str(_peak_bytes()), encoding="utf-8")
 

@@ -173,11 +173,20 @@ def collect(
         metric: reduces outputs to answers.
         padded: the batch size that the graph insists on; None when it takes any.
     """
-    parts = [metric.answers(outputs) for outputs in _answer(runner, batches, padded)]
+    parts = [metric.answers(outputs) for outputs in responses(runner, batches, padded)]
     return np.concatenate(parts)
 
 
-def _answer(runner: Runner, batches: Iterable[Tensors], padded: int | None) -> Iterator[Tensors]:
+def responses(
+    runner: Runner, batches: Iterable[Tensors], padded: int | None = None
+) -> Iterator[Tensors]:
+    """Yield the outputs for each batch.
+
+    Args:
+        runner: what answers.
+        batches: inputs in order.
+        padded: the batch size that the graph insists on; None when it takes any.
+    """
     for batch in batches:
         count = len(next(iter(batch.values())))
         if padded is None or count == padded:

@@ -1,5 +1,6 @@
 """Paired timing: every round runs all candidates once, in an order drawn at random."""
 
+import itertools
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -47,6 +48,11 @@ class Timing:
     def medians_s(self) -> Array:
         """The median call of every round, float64[rounds]."""
         return np.array([np.median(turn.seconds) for turn in self.turns])
+
+    @property
+    def means_s(self) -> Array:
+        """The mean call of every round, float64[rounds]."""
+        return np.array([np.mean(turn.seconds) for turn in self.turns])
 
     @property
     def wall_per_call_s(self) -> Array:
@@ -141,8 +147,21 @@ def _call_together(task: Task, end: float) -> list[float]:
         return [second for work in working for second in work.result()]
 
 
-def speedup(baseline: Timing, candidate: Timing, confidence: float = 0.95) -> Ratio:
-    """Return how many times sooner a call of the candidate answers: the latency ratio."""
+def speedup(
+    baseline: Timing, candidate: Timing, confidence: float = 0.95, *, varies: bool = False
+) -> Ratio:
+    """Return how many times sooner a call of the candidate answers: the latency ratio.
+
+    Args:
+        baseline: timing of the baseline.
+        candidate: timing of the candidate.
+        confidence: of the interval.
+        varies: whether the candidate's time depends on the example. Then the ratio is that of
+            the means of each round, since the median leaves the slow answers out; else it is
+            that of the medians, which noise moves less.
+    """
+    if varies:
+        return paired_ratio(baseline.means_s, candidate.means_s, confidence)
     return paired_ratio(baseline.medians_s, candidate.medians_s, confidence)
 
 
@@ -160,6 +179,15 @@ def throughput_ratio(
     return paired_ratio(baseline.wall_per_call_s * work, candidate.wall_per_call_s, confidence)
 
 
-def calling(runner: Runner, inputs: Tensors) -> Call:
-    """Return the call that answers `inputs` once."""
-    return lambda: runner(inputs)
+def calling(runner: Runner, inputs: Tensors, *others: Tensors) -> Call:
+    """Return the call that answers one batch, the next one every time.
+
+    Args:
+        runner: what answers.
+        inputs: the first batch.
+        others: further batches of the same size; after the last the first comes again.
+    """
+    if not others:
+        return lambda: runner(inputs)
+    ahead = itertools.cycle((inputs, *others))
+    return lambda: runner(next(ahead))

@@ -1,5 +1,6 @@
 """The facts of a report as pairs of a name and a value."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 from tradewind.bundle import Manifest, VariantRecord
@@ -40,6 +41,9 @@ def key_figures(manifest: Manifest) -> list[Fact]:
         found.append(Fact("Throughput", numbers.rate(chosen.throughput_per_s), detail))
     if chosen.certificate is not None and is_new:
         found.append(_loss(chosen))
+    if chosen.escalated is not None:
+        detail = "of examples; the first stage answers the others by itself"
+        found.append(Fact("Passed on", numbers.share(chosen.escalated), detail))
     was = f"was {numbers.size(baseline.size_bytes)}" if is_new else ""
     found.append(Fact("Size of the graph", numbers.size(chosen.size_bytes), was))
     return [fact for fact in found if fact.value != numbers.UNKNOWN]
@@ -84,17 +88,35 @@ def counted(record: VariantRecord) -> list[Fact]:
 def bindings(manifest: Manifest) -> list[Fact]:
     """Return what a certificate is bound to."""
     chosen, source, machine = manifest.chosen, manifest.source, manifest.hardware
-    version = machine.engines.get(chosen.engine, "version unknown")
-    settings = ", ".join(f"{name} {_worded(value)}" for name, value in chosen.settings.items())
     return [
         Fact("Original graph, SHA-256", source.model_digest, is_code=True),
-        Fact("Chosen graph, SHA-256", chosen.model_digest, is_code=True),
-        Fact("Engine", f"{chosen.engine} {version}", settings),
+        *(fact for number in range(len(chosen.parts)) for fact in _stage(manifest, number)),
         Fact("CPU", machine.cpu, " ".join(machine.isa)),
         Fact("Preprocessing", _steps(manifest)),
         Fact("Data, SHA-256", source.data_digest, is_code=True),
         Fact("Splits, SHA-256", manifest.splits.digest, is_code=True),
     ]
+
+
+def _stage(manifest: Manifest, number: int) -> list[Fact]:
+    """Return what one stage consists of; the only one of a variant that is no cascade."""
+    parts = manifest.chosen.parts
+    part = parts[number]
+    which = "Chosen graph" if len(parts) == 1 else f"Graph of stage {number + 1}"
+    runs = "Engine" if len(parts) == 1 else f"Engine of stage {number + 1}"
+    version = manifest.hardware.engines.get(part.engine, "version unknown")
+    found = [
+        Fact(f"{which}, SHA-256", part.model_digest, is_code=True),
+        Fact(runs, f"{part.engine} {version}", _listed(part.settings)),
+    ]
+    if part.rule is not None:
+        answers = f"Stage {number + 1} answers by"
+        found.append(Fact(answers, part.rule.name, _listed(part.rule.settings)))
+    return found
+
+
+def _listed(settings: Mapping[str, object]) -> str:
+    return ", ".join(f"{name} {_worded(value)}" for name, value in settings.items())
 
 
 def _steps(manifest: Manifest) -> str:
@@ -110,6 +132,8 @@ def _worded(value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, (tuple, list)):
         return " ".join(_worded(item) for item in value) or "none"
+    if isinstance(value, dict):
+        return _listed(value)
     return f"{value:g}" if isinstance(value, float) else str(getattr(value, "value", value))
 
 

@@ -65,6 +65,22 @@ def nearest(manifest: Manifest) -> str:
     return f"{closest.variant} came closest. {evidence(closest)}"
 
 
+def teamwork(record: VariantRecord) -> str:
+    """Say who answers what in a cascade; empty for a variant that is none."""
+    if not record.stages:
+        return ""
+    asked = [one.description for one in record.stages]
+    text = f"Asks {asked[0]} first, and {', then '.join(asked[1:])} where it is unsure"
+    if record.escalated is not None:
+        text += f", which was the case for {numbers.share(record.escalated)} of the examples"
+    latency = record.latency_ms
+    if latency is not None:
+        text += f". Half of the requests take at most {numbers.milliseconds(latency.p50)}, one "
+        text += f"in a hundred {numbers.milliseconds(latency.p99)} or more"
+        text += ", having waited for both" if (record.escalated or 0.0) > 0.01 else ""
+    return f"{text}."
+
+
 def support(manifest: Manifest) -> str:
     """Say what speaks for the answer, or what spoke against any other."""
     if manifest.chosen.variant == manifest.baseline.variant:

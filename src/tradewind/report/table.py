@@ -112,13 +112,19 @@ def rows(manifest: Manifest) -> list[Row]:
     return [
         Row(
             record.variant,
-            record.description,
+            _described(record),
             role(record, manifest),
             sentences.verdict(record, manifest),
             tuple(_merged([column[place] for column in columns])),
         )
         for place, record in enumerate(records)
     ]
+
+
+def _described(record: VariantRecord) -> str:
+    if record.escalated is None:
+        return record.description
+    return f"{record.description}; {numbers.share(record.escalated)} of examples passed on"
 
 
 def _cells(column: _Column, records: Sequence[VariantRecord]) -> list[Cell]:

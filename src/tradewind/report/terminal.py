@@ -48,6 +48,8 @@ class _Summary:
         chosen = f"{sentences.answer(manifest)} {sentences.cut_short(manifest)}".strip()
         yield _said("Promised", sentences.promise(manifest.budget), width)
         yield _said("Chosen", chosen, width)
+        if together := sentences.teamwork(manifest.chosen):
+            yield _said("Cascade", together, width)
         yield _said("Evidence", sentences.support(manifest), width)
         yield ""
         yield _table(manifest, records[:MAX_ROWS], width)
@@ -89,8 +91,12 @@ def _variants(count: int) -> str:
 
 
 def _table(manifest: Manifest, records: Sequence[VariantRecord], width: int) -> Table:
-    titles = _titles(manifest)
-    cells = [_cells(manifest, record) for record in records]
+    has_cascade = any(record.stages for record in records)
+    titles = [*_titles(manifest), *(["passed\non"] if has_cascade else [])]
+    cells = [
+        [*_cells(manifest, record), *([_passed_on(record)] if has_cascade else [])]
+        for record in records
+    ]
     columns = zip(titles, *cells, strict=True)
     taken = sum(
         1 + max(len(line) for cell in column for line in cell.split("\n")) for column in columns
@@ -144,6 +150,11 @@ def _cells(manifest: Manifest, record: VariantRecord) -> list[str]:
         _pair(numbers.size(record.size_bytes), f"({numbers.size(record.peak_memory_bytes)})"),
         _certified(manifest, record),
     ]
+
+
+def _passed_on(record: VariantRecord) -> str:
+    """Return the share of examples that went on to a further stage."""
+    return _pair(numbers.share(record.escalated)) if record.stages else ""
 
 
 def _pair(value: str, detail: str = "") -> str:

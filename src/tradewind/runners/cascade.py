@@ -117,12 +117,7 @@ def portions(count: int, preferred: Sequence[int], fixed: int | None) -> list[in
     if fixed is not None:
         return [fixed] * -(-count // fixed)
     near = [size for size in preferred if count <= size <= count * _WASTE]
-    if near:
-        return [min(near)]
-    largest = max(preferred, default=0)
-    if 1 < largest < count:
-        return [largest, *portions(count - largest, preferred, None)]
-    return [count]
+    return [min(near, default=count)]
 
 
 def _merged(answers: dict[str, Array], rows: Array, outputs: Tensors) -> dict[str, Array]:

@@ -125,8 +125,10 @@ class Certifier:
     def _test(self, trial: Trial) -> float:
         job, budget = self._job, self._job.budget
         indices = self._indices[: self.count]
-        with trial.engine.compile(trial.graph.model) as runner:
+        with trial.plan.compile() as runner:
             answers = job.answers(runner, indices, trial.load.batch_size, self._until)
+            counted = runner.answered
+        trial.answered = tuple(count / sum(counted) for count in counted)
         right = job.right(answers, self._answers, indices)
         counts = PairedCounts.from_correct(self._right[: len(right)], right)
         if job.has_truth:

@@ -81,6 +81,8 @@ def _praise(budget: Budget, best: Trial) -> str:
         "memory": "needs {:.2f} times less memory",
         "energy": "needs {:.2f} times less CPU time for an answer",
     }[budget.objective].format(gain.ratio)
+    if best.plan.is_cascade and budget.objective == "latency":
+        what += " on average"
     if best.is_certified:
         return f"{what} than the original, and keeps the promise"
     return f"{what} than the original; the same graph in the same arithmetic, so nothing is lost"

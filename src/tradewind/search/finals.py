@@ -19,6 +19,7 @@ from tradewind.measure import (
     throughput_ratio,
 )
 from tradewind.search.job import Job
+from tradewind.search.plans import Plan
 from tradewind.search.probing import Inputs
 from tradewind.search.trials import Trial
 
@@ -55,10 +56,10 @@ def race(job: Job, entrants: list[Trial], inputs: Inputs, until: float) -> None:
     with contextlib.ExitStack() as stack:
         tasks: list[Task] = []
         for trial in entrants:
-            runner = stack.enter_context(trial.engine.compile(trial.graph.model))
-            batch = inputs.by_size[trial.load.batch_size]
-            tasks.append(Task(calling(runner, inputs.single)))
-            tasks.append(Task(calling(runner, batch), trial.load.concurrency, LOAD_TURN_S))
+            runner = stack.enter_context(trial.plan.compile())
+            batches = inputs.by_size[trial.load.batch_size]
+            tasks.append(Task(calling(runner, *inputs.singles)))
+            tasks.append(Task(calling(runner, *batches), trial.load.concurrency, LOAD_TURN_S))
         timings = interleave(
             tasks,
             seed=job.settings.seed,
@@ -87,7 +88,7 @@ def _compare(
     theirs: tuple[Timing, Timing],
 ) -> None:
     work = trial.load.batch_size / baseline.load.batch_size
-    trial.speedup = speedup(theirs[0], ours[0])
+    trial.speedup = speedup(theirs[0], ours[0], varies=trial.plan.is_cascade)
     trial.throughput_gain = throughput_ratio(theirs[1], ours[1], work)
     trial.energy_gain = paired_ratio(theirs[1].cpu_per_call * work, ours[1].cpu_per_call)
 
@@ -118,7 +119,15 @@ def weigh(job: Job, entrants: list[Trial], inputs: Inputs) -> None:
 def _peaks(trial: Trial, inputs: Inputs, times: int) -> list[int]:
     found: list[int] = []
     with contextlib.suppress(EngineError):  # what cannot be measured is said as unknown
-        found += [
-            peak_memory_bytes(trial.graph.model, trial.engine, inputs.single) for _ in range(times)
-        ]
+        found += [peak_of(trial.plan, inputs) for _ in range(times)]
     return found
+
+
+def peak_of(plan: Plan, inputs: Inputs) -> int:
+    """Return the peak memory of a fresh process in which all stages of a plan answer.
+
+    Raises:
+        EngineError: the process failed or took too long.
+    """
+    first, *others = [stage.part for stage in plan.stages]
+    return peak_memory_bytes(*first, inputs.single, also=others)

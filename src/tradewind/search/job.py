@@ -8,11 +8,12 @@ import numpy as np
 from tradewind.budget import Budget
 from tradewind.data import Dataset, Splits, check_labels
 from tradewind.errors import DataError, SettingError
-from tradewind.measure import Accuracy, Hardware, Metric, collect
+from tradewind.measure import Accuracy, Hardware, Metric, collect, responses
 from tradewind.model import Model
 from tradewind.passes import Observed
-from tradewind.runners import Runner
+from tradewind.runners import Runner, Scores
 from tradewind.search.settings import Deadline, SearchSettings
+from tradewind.search.trials import Seen
 from tradewind.tensors import Array, Datatype, Tensors
 
 
@@ -41,6 +42,13 @@ class Job:
             return True
         return self.metric.name == "within" and self.dataset.labels is not None
 
+    def timed(self) -> Array:
+        """Return the examples that timing may use, those of the select split at random.
+
+        They are as new to every variant as later examples will be: no pass has seen them.
+        """
+        return np.random.default_rng((self.settings.seed, 2)).permutation(self.splits.select)
+
     def observe(self, count: int) -> Observed:
         """Return up to `count` examples of the calibrate split."""
         if count == 0:
@@ -61,15 +69,44 @@ class Job:
         Returns:
             The answers to the first examples of `indices`, at least one batch of them.
         """
+        batches = self._batches(indices, batch_size, until)
+        return collect(runner, batches, self.metric, self.fixed_batch)
+
+    def see(
+        self,
+        runner: Runner,
+        indices: Array,
+        batch_size: int,
+        until: float,
+        scores: Scores | None,
+        original: Array | None = None,
+    ) -> Seen:
+        """Run examples as `answers` does, and keep their class scores.
+
+        Args:
+            runner: what answers.
+            indices: of the examples.
+            batch_size: examples asked at once.
+            until: the clock's reading at which no further batch is begun.
+            scores: where the class scores are; None where there are none.
+            original: the original's answers; None when it is the original that answers.
+        """
+        answers, logits = [], []
+        batches = self._batches(indices, batch_size, until)
+        for outputs in responses(runner, batches, self.fixed_batch):
+            answers.append(self.metric.answers(outputs))
+            if scores is not None:
+                logits.append(scores.logits(outputs).astype(np.float32))
+        found = np.concatenate(answers)
+        right = self.right(found, found if original is None else original, indices)
+        return Seen(found, right, np.concatenate(logits) if logits else None)
+
+    def _batches(self, indices: Array, batch_size: int, until: float) -> Iterator[Tensors]:
         clock = self.deadline.clock
-
-        def batches() -> Iterator[Tensors]:
-            for number, batch in enumerate(self.dataset.batches(indices, batch_size)):
-                if number and clock() > until:
-                    return
-                yield batch
-
-        return collect(runner, batches(), self.metric, self.fixed_batch)
+        for number, batch in enumerate(self.dataset.batches(indices, batch_size)):
+            if number and clock() > until:
+                return
+            yield batch
 
     def right(self, answers: Array, original: Array, indices: Array) -> Array:
         """Return bool[n]: which answers count as right.

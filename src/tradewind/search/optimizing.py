@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tradewind.budget import Budget
-from tradewind.bundle import Refusal
+from tradewind.bundle import CASCADE, Refusal
 from tradewind.data import Dataset, split
 from tradewind.errors import Stopped, TradewindError
 from tradewind.evidence import minimum_examples
 from tradewind.measure import parse_metric, this_machine
 from tradewind.model import Model
 from tradewind.search.candidates import Graph, quantizers, variant_name
+from tradewind.search.cascades import propose
 from tradewind.search.certifying import Certifier, order
 from tradewind.search.choosing import choose
 from tradewind.search.costs import cost_of
@@ -25,7 +26,7 @@ from tradewind.search.settings import Deadline, SearchSettings
 from tradewind.search.trials import Trial
 
 # shares of the time at which a stage must have ended
-DATA_CHECKED, SCREENED, CERTIFIED, TIMED = 0.05, 0.55, 0.80, 0.95
+DATA_CHECKED, SCREENED, CASCADED, CERTIFIED, TIMED = 0.05, 0.48, 0.55, 0.80, 0.95
 
 
 @dataclass
@@ -108,6 +109,7 @@ class _Search:
         self._refused: list[Refusal] = []
         self._trials: list[Trial] = []
         self._is_complete = True
+        self._screened = SCREENED
 
     def run(self) -> Outcome:
         job = self._job
@@ -117,9 +119,13 @@ class _Search:
         except KeyboardInterrupt:
             raise Stopped("optimize", "time to run the original", "an interruption") from None
         baseline = screen.baseline.trial
+        if screen.scores is None:  # the time for cascades is free
+            self._screened = CASCADED
+            screen.extend(CASCADED)
         self._warn(screen)
         try:
             self._try_all(screen)
+            self._try_cascades(screen)
         except KeyboardInterrupt:
             self._stop("interrupted: going on with what was finished")
         finally:
@@ -166,10 +172,11 @@ class _Search:
                 f"{have} examples are left to certify on, but a {job.budget.max_drop:.2%} budget "
                 f"needs at least {least} even if no answer changes: nothing can be certified"
             )
-        if job.has_truth and screen.baseline.is_right.mean() < 0.5:
+        is_right = screen.baseline.seen.right
+        if job.has_truth and is_right.mean() < 0.5:
             self._told.note(
-                f"the original is right on only {screen.baseline.is_right.mean():.1%} of "
-                f"{len(screen.baseline.is_right)} examples: check the labels and --preprocess"
+                f"the original is right on only {is_right.mean():.1%} of {len(is_right)} "
+                "examples: check the labels and --preprocess"
             )
 
     def _stop(self, why: str) -> None:
@@ -179,13 +186,13 @@ class _Search:
     def _try_all(self, screen: Screen) -> None:
         job = self._job
         maker = Maker(job.model, job.observe, job.sample())
-        original = Graph((), job.model, "as it was given")
+        original = screen.baseline.trial.plan.last.graph
         self._told.begin("trying variants")
         self._look(screen, original)
-        base, troubles = maker.base(max(job.deadline.left_s(SCREENED), 1.0))
+        base, troubles = maker.base(max(job.deadline.left_s(self._screened), 1.0))
         self._refused += [Refusal("fold", trouble.splitlines()[0]) for trouble in troubles]
         for step in quantizers(job.model, job.settings.effort, job.hardware):
-            left_s = job.deadline.left_s(SCREENED)
+            left_s = job.deadline.left_s(self._screened)
             if left_s <= 1:
                 self._refused.append(Refusal(step.label, "not tried: time ran out"))
                 self._is_complete = False
@@ -215,9 +222,35 @@ class _Search:
             except TradewindError as error:
                 self._refused.append(Refusal(trial_name, reason_of(error)))
                 continue
-            if graph.steps or trial.engine != screen.baseline.trial.engine:
+            if trial.plan != screen.baseline.trial.plan:
                 self._trials.append(trial)
                 self._tell_best(screen.baseline.trial)
+
+    def _try_cascades(self, screen: Screen) -> None:
+        """Look at the cascades that promise most, by what every variant said alone."""
+        job, baseline = self._job, screen.baseline.trial
+        if screen.scores is None:
+            self._refused.append(Refusal(CASCADE, screen.no_cascade))
+            return
+        screen.extend(CASCADED)
+        proposals = propose(job, screen.scores, baseline, self._trials)
+        if not proposals:
+            why = "none would be cheaper than the best variant alone and keep the promise"
+            self._refused.append(Refusal(CASCADE, why))
+        for proposal in proposals:
+            if not screen.has_time:
+                self._refused.append(Refusal(proposal.name, "not tried: time ran out"))
+                self._is_complete = False
+                continue
+            self._told.step(proposal.name)
+            try:
+                trial = screen.measured(proposal.plan, proposal.escalated)
+            except TradewindError as error:
+                self._refused.append(Refusal(proposal.name, reason_of(error)))
+                continue
+            trial.name, trial.select = proposal.name, proposal.select
+            self._trials.append(trial)
+            self._tell_best(baseline)
 
     def _tell_best(self, baseline: Trial) -> None:
         cost = cost_of(self._job)

@@ -1,17 +1,23 @@
 """What a search found, as a bundle holds it."""
 
+import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
+import msgspec
+
 from tradewind import __version__
 from tradewind.bundle import (
+    CASCADE,
     SCHEMA,
     TOKENIZER,
     Estimate,
     Manifest,
+    RuleRecord,
     Source,
     SplitSizes,
+    StageRecord,
     TokenizerRecord,
     VariantRecord,
     settings_of,
@@ -44,10 +50,12 @@ def pack(outcome: Outcome, command: str) -> tuple[Manifest, dict[str, Model]]:
         for trial in outcome.trials
         if trial is outcome.chosen or trial.is_baseline or trial.is_certified
     ]
-    models = {_path(trial.graph): trial.graph.model for trial in kept}
+    models = {
+        _path(stage.graph): stage.graph.model for trial in kept for stage in trial.plan.stages
+    }
     records = {
         trial.name: replace(
-            _record(trial, _path(trial.graph) if trial in kept else None),
+            _record(trial, is_kept=trial in kept),
             estimate=_estimate(trial, outcome.baseline),
         )
         for trial in outcome.trials
@@ -111,16 +119,19 @@ def _estimate(trial: Trial, baseline: Trial) -> Estimate:
     )
 
 
-def _record(trial: Trial, path: str | None) -> VariantRecord:
+def _record(trial: Trial, *, is_kept: bool) -> VariantRecord:
+    stages = _stages(trial, is_kept=is_kept)
+    alone = stages[0]
     found = VariantRecord(
         variant=trial.name,
-        engine=trial.engine.name,
-        settings=settings_of(trial.engine),
-        passes=tuple(step.name for step in trial.graph.steps),
-        description=f"{trial.graph.label} on {trial.engine.label}",
-        model=path,
-        model_digest=trial.graph.model.digest,
-        size_bytes=len(trial.graph.model.content),
+        engine=CASCADE if trial.plan.is_cascade else alone.engine,
+        settings={} if trial.plan.is_cascade else alone.settings,
+        passes=tuple(dict.fromkeys(step for stage in stages for step in stage.passes)),
+        description=trial.plan.label,
+        model=None if trial.plan.is_cascade else alone.model,
+        model_digest=_digest(stages) if trial.plan.is_cascade else alone.model_digest,
+        size_bytes=trial.plan.size_bytes,
+        stages=stages if trial.plan.is_cascade else (),
     )
     return replace(
         found,
@@ -136,3 +147,29 @@ def _record(trial: Trial, path: str | None) -> VariantRecord:
         drop=trial.drop,
         certificate=trial.certificate,
     )
+
+
+def _stages(trial: Trial, *, is_kept: bool) -> tuple[StageRecord, ...]:
+    plan = trial.plan
+    rules = [RuleRecord(rule.name, settings_of(rule)) for rule in plan.rules]
+    shares = trial.answered or (None,) * len(plan.stages)
+    return tuple(
+        StageRecord(
+            description=stage.label,
+            engine=stage.engine.name,
+            settings=settings_of(stage.engine),
+            passes=tuple(step.name for step in stage.graph.steps),
+            model=_path(stage.graph) if is_kept else None,
+            model_digest=stage.graph.model.digest,
+            size_bytes=len(stage.graph.model.content),
+            rule=rule,
+            answered=share,
+        )
+        for stage, rule, share in zip(plan.stages, [*rules, None], shares, strict=True)
+    )
+
+
+def _digest(stages: tuple[StageRecord, ...]) -> str:
+    """Return one digest over everything that decides what a cascade answers."""
+    decisive = [(one.model_digest, one.engine, one.settings, one.rule) for one in stages]
+    return hashlib.sha256(msgspec.json.encode(decisive, order="sorted")).hexdigest()

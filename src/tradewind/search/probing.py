@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,13 @@ from tradewind.search.trials import Load
 from tradewind.tensors import Array, Tensors
 
 BATCH_SIZES = (1, 8, 32, 64)
+LARGE_BATCH_SIZES = (128, 256)
+"""Tried with cascades too: the larger the batch, the more examples escalate together."""
+
+POOL = 512
+POOL_BYTES = 64 * 10**6
+"""Examples that are timed at most, so that those that escalate are a fair share of them."""
+
 TURN_S = 0.03
 LOAD_TURN_S = 0.12
 ROUNDS = 6
@@ -24,17 +31,22 @@ MAX_PROBE_S = 2.0
 
 @dataclass(frozen=True)
 class Inputs:
-    """Real inputs in batches of the sizes that are tried.
+    """Real inputs in batches of the sizes that are tried, several different ones of each.
 
     Args:
-        by_size: one batch of each size.
+        by_size: batches of each size; what a cascade costs depends on the examples in them.
     """
 
-    by_size: dict[int, Tensors]
+    by_size: dict[int, tuple[Tensors, ...]]
 
     @property
     def single(self) -> Tensors:
-        """The smallest batch: one example, where the graph allows it."""
+        """One of the smallest batches: one example, where the graph allows it."""
+        return self.singles[0]
+
+    @property
+    def singles(self) -> tuple[Tensors, ...]:
+        """The smallest batches."""
         return self.by_size[min(self.by_size)]
 
 
@@ -46,8 +58,20 @@ def make_inputs(take: Callable[[Array], Tensors], indices: Array, fixed: int | N
         indices: int64[n], the examples that may be used.
         fixed: the only batch size that the graph takes; None when it takes any.
     """
-    sizes = BATCH_SIZES if fixed is None else (fixed,)
-    return Inputs({size: take(np.resize(indices, size)) for size in sizes})
+    sizes = (*BATCH_SIZES, *LARGE_BATCH_SIZES) if fixed is None else (fixed,)
+    one_bytes = sum(array.nbytes for array in take(indices[:1]).values())
+    most = min(POOL, len(indices), max(1, POOL_BYTES // max(one_bytes, 1)))
+    pool = take(np.resize(indices[:most], max(most, *sizes)))
+    count = max(most, *sizes)
+    return Inputs(
+        {
+            size: tuple(
+                {name: array[start : start + size] for name, array in pool.items()}
+                for start in range(0, count - size + 1, size)
+            )
+            for size in sizes
+        }
+    )
 
 
 def quickest(
@@ -101,7 +125,14 @@ class Throughput:
     cpu_s: float  # CPU time, all threads
 
 
-def best_load(runner: Runner, inputs: Inputs, callers: int, turn_s: float, seed: int) -> Throughput:
+def best_load(
+    runner: Runner,
+    inputs: Inputs,
+    callers: int,
+    turn_s: float,
+    seed: int,
+    sizes: Collection[int] = BATCH_SIZES,
+) -> Throughput:
     """Find the batch size with the highest throughput, then whether several callers help.
 
     Args:
@@ -110,11 +141,14 @@ def best_load(runner: Runner, inputs: Inputs, callers: int, turn_s: float, seed:
         callers: as many at once are tried beside a single one.
         turn_s: how long each is called in one round.
         seed: fixes the order of timing.
+        sizes: those to try, where the graph takes more than one.
     """
     best: Throughput | None = None
-    for size, batch in sorted(inputs.by_size.items()):
+    for size, batches in sorted(inputs.by_size.items()):
+        if size not in sizes and len(inputs.by_size) > 1:
+            continue
         begin = time.perf_counter()
-        runner(batch)  # code for this batch size is compiled at the first call
+        runner(batches[0])  # code for this batch size is compiled at the first call
         [found] = _throughputs(runner, inputs, [Load(size, 1)], turn_s, seed)
         if best is None or found.example_s < best.example_s:
             best = found
@@ -132,7 +166,7 @@ def _throughputs(
     runner: Runner, inputs: Inputs, loads: list[Load], turn_s: float, seed: int
 ) -> list[Throughput]:
     tasks = [
-        Task(calling(runner, inputs.by_size[load.batch_size]), load.concurrency, turn_s)
+        Task(calling(runner, *inputs.by_size[load.batch_size]), load.concurrency, turn_s)
         for load in loads
     ]
     return [
@@ -143,12 +177,3 @@ def _throughputs(
         )
         for load, timing in zip(loads, probe(tasks, seed, rounds=3, limit_s=0.4), strict=True)
     ]
-
-
-def settled(engine: Engine, load: Load, fixed: int | None) -> Engine:
-    """Return the engine with code of its own for just the batch sizes that will be used."""
-    if not isinstance(engine, OpenVINO) or fixed is not None:
-        return engine
-    return OpenVINO(
-        engine.precision, engine.threads, engine.streams, tuple(sorted({1, load.batch_size}))
-    )

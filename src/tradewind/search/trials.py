@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 
 from tradewind.bundle import Drop, Percentiles
-from tradewind.engines import Engine
 from tradewind.evidence import Certificate, PairedCounts
 from tradewind.measure import Ratio
-from tradewind.search.candidates import Graph, variant_name
+from tradewind.search.plans import Plan
+from tradewind.tensors import Array
 
 TINY_S = 0.001
 """Below this latency of the original, handing work to a second thread may cost more than it
@@ -21,12 +21,29 @@ class Load:
     concurrency: int
 
 
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What a variant said about the first examples of a split, one row for each.
+
+    Args:
+        answers: reduced to what the metric looks at.
+        right: bool[n], which of them count as right.
+        logits: float32[n, classes]; None where there are no class scores.
+    """
+
+    answers: Array
+    right: Array
+    logits: Array | None = None
+
+    def __len__(self) -> int:
+        return len(self.right)
+
+
 @dataclass
 class Trial:
-    """A graph on an engine; later stages fill in what they find."""
+    """A plan; later stages of the search fill in what they find."""
 
-    graph: Graph
-    engine: Engine
+    plan: Plan
     load: Load
     latency_s: float  # quick estimate, batch 1, relative to the baseline's in the same rounds
     example_s: float  # quick estimate of wall time per example under `load`
@@ -34,7 +51,9 @@ class Trial:
     name: str = ""
     is_baseline: bool = False
     select: PairedCounts | None = None
+    seen: Seen | None = None  # on the select split
     certificate: Certificate | None = None
+    answered: tuple[float, ...] = ()  # share of the certify split that each stage answered
     loss: float | None = None
     drop: Drop | None = None
     percentiles: Percentiles | None = None
@@ -48,7 +67,7 @@ class Trial:
     refusals: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.name = self.name or variant_name(self.graph, self.engine)
+        self.name = self.name or self.plan.name
 
     @property
     def is_certified(self) -> bool:
@@ -58,5 +77,4 @@ class Trial:
     @property
     def is_original(self) -> bool:
         """Whether graph and arithmetic are the original's, up to the order of summation."""
-        exact = getattr(self.engine, "precision", "f32") == "f32"
-        return self.graph.is_exact and exact
+        return self.plan.is_original

@@ -19,7 +19,8 @@ class Compute:
     """Answers with one runner, on the event loop when that is quicker than on a thread.
 
     Requests of about one size (within a factor of two) are taken to need about the same time.
-    The first of a size always goes to a thread.
+    The first of a size always goes to a thread, and so does everything that a cascade answers:
+    how long it takes depends on the example.
     The best recent time counts, not the mean: times on a thread hold the wait for Python's
     global lock, and under load a quick model would never look quick again.
 
@@ -31,13 +32,14 @@ class Compute:
     def __init__(self, runner: Runner, threads: Threads) -> None:
         self._runner = runner
         self._threads = threads
+        self._varies = len(runner.answered) > 1
         self._best_s: dict[int, float] = {}  # by the number of bits in the size of the request
 
     async def __call__(self, request: Request) -> Response:
         arrival = request.arrival
         started = time.perf_counter()
         size = request.size_bytes.bit_length()
-        if self._best_s.get(size, 1.0) < _QUICK_S:
+        if not self._varies and self._best_s.get(size, 1.0) < _QUICK_S:
             outputs = self._runner(request.inputs)
             took = time.perf_counter() - started
         else:

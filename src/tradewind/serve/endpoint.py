@@ -31,7 +31,9 @@ class Endpoint:
         self, model: ServedModel, wire: Wire, admission: Admission, translators: Threads
     ) -> None:
         self.model = model
-        self.metrics = ModelMetrics(lambda: admission.running, lambda: admission.waiting)
+        self.metrics = ModelMetrics(
+            lambda: admission.running, lambda: admission.waiting, lambda: model.runner.answered
+        )
         self._wire = wire
         self._answer = admission
         self._translators = translators

@@ -54,11 +54,18 @@ class ModelMetrics:
     Args:
         running: returns how many requests are being answered.
         waiting: returns how many requests are queued.
+        by_stage: returns how many examples each stage of a cascade has answered.
     """
 
-    def __init__(self, running: Callable[[], int], waiting: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        running: Callable[[], int],
+        waiting: Callable[[], int],
+        by_stage: Callable[[], tuple[int, ...]] = tuple,
+    ) -> None:
         self.running = running
         self.waiting = waiting
+        self.by_stage = by_stage
         self.answered = 0
         self.failed = 0
         self.refused: Counter[Reason] = Counter()
@@ -120,7 +127,18 @@ class ServerMetrics(Collector):
                 refused.add_metric([name, reason], model.refused[reason])
         for reason, count in self.refused_elsewhere.items():
             refused.add_metric(["", reason], count)
-        yield from (answered, failed, refused)
+        yield from (answered, failed, refused, self._stages())
+
+    def _stages(self) -> CounterMetricFamily:
+        family = CounterMetricFamily(
+            "tradewind_stage_examples",
+            "Examples answered by each stage of a cascade; those of later stages escalated.",
+            labels=["model", "stage"],
+        )
+        for name, model in self._models.items():
+            for number, count in enumerate(model.by_stage(), 1):
+                family.add_metric([name, str(number)], count)
+        return family
 
     def _gauges(self) -> Iterator[Metric]:
         running = GaugeMetricFamily(

@@ -1,0 +1,27 @@
+"""Whether cascades can be built here, and what their stages are judged by."""
+
+from tradewind.measure import Within
+from tradewind.runners import Scores, look_like_probabilities, obstacle, score_output
+from tradewind.search.job import Job
+from tradewind.tensors import Tensors
+
+
+def find_scores(job: Job, sample: Tensors) -> tuple[Scores | None, str]:
+    """Return where the class scores are; None where no cascade can be built, with the reason.
+
+    Args:
+        job: what the search works on.
+        sample: the original's outputs for a few examples.
+    """
+    if isinstance(job.metric, Within):
+        return None, "only class scores tell how sure an answer is, and this model puts out numbers"
+    if job.budget.objective == "memory":
+        return None, "several models in memory need more of it than one"
+    if why := obstacle(job.model.signature):
+        return None, why
+    name = score_output(job.model.signature)
+    assert name is not None  # else there is an obstacle
+    values = sample[name]
+    if values.size == len(values):  # one score each: from where on does it say class 1?
+        return Scores(name, getattr(job.metric, "threshold", 0.0) == 0.5), ""
+    return Scores(name, look_like_probabilities(values)), ""

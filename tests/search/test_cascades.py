@@ -1,0 +1,192 @@
+"""Which cascades are proposed, from answers made up for the purpose."""
+
+import numpy as np
+import pytest
+from tests.search.stage import baseline, job, numbered, trial
+
+from tradewind.budget import Budget
+from tradewind.evidence import PairedCounts
+from tradewind.measure import Within
+from tradewind.runners import AgreementPredictor, Margin, Scores
+from tradewind.search.cascades import SHARES, Proposal, propose
+from tradewind.search.job import Job
+from tradewind.search.plans import Plan
+from tradewind.search.scoring import find_scores
+from tradewind.search.trials import Seen, Trial
+from tradewind.tensors import Array
+
+SCORES = Scores("logits")
+N = 2000
+
+
+def _seen(right: Array, margin: Array, truth: Array) -> Seen:
+    """Return answers with logits of that margin, towards the truth where right."""
+    said = np.where(right, truth, 1 - truth)
+    sign = np.where(said == 1, 1.0, -1.0)
+    logits = np.stack([-sign * margin / 2, sign * margin / 2], axis=1).astype(np.float32)
+    return Seen(said, right, logits)
+
+
+def _trial(name: str, cost: float, seen: Seen, original: Seen) -> Trial:
+    select = PairedCounts.from_correct(original.right, seen.right)
+    found = trial(name, cost, select=select)
+    found.seen = seen
+    return found
+
+
+def _stages(
+    random: np.random.Generator, cost: float = 0.1, loss: float = 0.06
+) -> tuple[Trial, Trial]:
+    """Return an original that is always right, and a cheap variant that errs where it is unsure."""
+    truth = random.integers(0, 2, N)
+    first = baseline()
+    first.seen = _seen(np.ones(N, np.bool_), np.full(N, 9.0), truth)
+    margin = random.uniform(0, 8, N)
+    right = random.uniform(size=N) >= 4 * loss * (1 - margin / 8) ** 3
+    return first, _trial("cheap", cost, _seen(right, margin, truth), first.seen)
+
+
+def _proposed(
+    random: np.random.Generator, work: Job | None = None, cost: float = 0.1, loss: float = 0.06
+) -> tuple[list[Proposal], Trial, Trial]:
+    original, cheap = _stages(random, cost, loss)
+    found = propose(work or job(budget=Budget(max_drop=0.02)), SCORES, original, [cheap])
+    return found, original, cheap
+
+
+def test_a_variant_that_loses_too_much_alone_becomes_a_first_stage(
+    random: np.random.Generator,
+) -> None:
+    found, original, cheap = _proposed(random)
+    assert cheap.select is not None
+    assert cheap.select.drop > 0.03
+    assert 1 <= len(found) <= len(SHARES)
+    for one in found:
+        assert one.plan.stages == (cheap.plan.last, original.plan.last)
+        assert one.select.drop < 0.02
+        assert 0 < one.escalated < 0.7
+
+
+def test_bolder_thresholds_escalate_less_and_lose_more(random: np.random.Generator) -> None:
+    found, _, _ = _proposed(random)
+    assert len(found) >= 2
+    thresholds = [one.plan.rules[0].threshold for one in found]
+    assert thresholds == sorted(thresholds, reverse=True)
+    assert [one.escalated for one in found] == sorted([one.escalated for one in found])[::-1]
+    assert [one.select.worse for one in found] == sorted(one.select.worse for one in found)
+    assert [one.cost for one in found] == sorted([one.cost for one in found], reverse=True)
+    assert len({one.name for one in found}) == len(found)
+
+
+def test_what_is_expected_is_what_the_rule_does(random: np.random.Generator) -> None:
+    found, original, cheap = _proposed(random)
+    assert original.seen is not None
+    assert cheap.seen is not None
+    assert cheap.seen.logits is not None
+    for one in found:
+        sure = one.plan.rules[0].is_sure({"logits": cheap.seen.logits})
+        assert one.escalated == pytest.approx(np.mean(~sure), abs=1e-9)
+        right = np.where(sure, cheap.seen.right, original.seen.right)
+        assert one.select == PairedCounts.from_correct(original.seen.right, right)
+        assert one.cost == pytest.approx(cheap.latency_s + one.escalated * original.latency_s)
+
+
+def test_a_first_stage_that_costs_too_much_is_none(random: np.random.Generator) -> None:
+    assert _proposed(random, cost=0.8)[0] == []
+
+
+def test_a_first_stage_that_knows_nothing_is_none(random: np.random.Generator) -> None:
+    original, _ = _stages(random)
+    assert original.seen is not None
+    right = random.uniform(size=N) < 0.8
+    blind = _seen(right, random.uniform(0, 8, N), random.integers(0, 2, N))
+    cheap = _trial("blind", 0.1, blind, original.seen)
+    assert propose(job(budget=Budget(max_drop=0.02)), SCORES, original, [cheap]) == []
+
+
+def test_a_cascade_has_to_be_cheaper_than_what_keeps_the_budget_alone(
+    random: np.random.Generator,
+) -> None:
+    original, cheap = _stages(random)
+    assert original.seen is not None
+    alone = _trial("int8", 0.11, original.seen, original.seen)
+    assert propose(job(budget=Budget(max_drop=0.02)), SCORES, original, [cheap, alone]) == []
+    alone.latency_s = 0.6
+    found = propose(job(budget=Budget(max_drop=0.02)), SCORES, original, [cheap, alone])
+    assert {one.plan.last.graph.label for one in found} <= {"int8", "original"}
+    # the quicker of two that may answer last
+    assert found[0].plan.last == alone.plan.last
+
+
+def test_what_was_refused_or_hardly_seen_is_no_stage(random: np.random.Generator) -> None:
+    original, cheap = _stages(random)
+    cheap.refusals.append("its check failed")
+    assert propose(job(), SCORES, original, [cheap]) == []
+    cheap.refusals.clear()
+    assert cheap.seen is not None
+    assert cheap.seen.logits is not None
+    cheap.seen = Seen(cheap.seen.answers[:50], cheap.seen.right[:50], cheap.seen.logits[:50])
+    assert propose(job(), SCORES, original, [cheap]) == []
+
+
+def test_answers_to_fewer_examples_are_compared_with_as_many(random: np.random.Generator) -> None:
+    original, cheap = _stages(random)
+    assert cheap.seen is not None
+    assert cheap.seen.logits is not None
+    cheap.seen = Seen(cheap.seen.answers[:900], cheap.seen.right[:900], cheap.seen.logits[:900])
+    for one in propose(job(budget=Budget(max_drop=0.02)), SCORES, original, [cheap]):
+        assert one.select.n == 900
+
+
+def test_a_rule_is_learned_where_the_margin_tells_too_little(random: np.random.Generator) -> None:
+    # three classes: the stage errs where the third is close, whatever the margin of the first two
+    truth = np.zeros(N, np.int64)
+    third = random.uniform(0, 6, N)
+    logits = np.stack([np.full(N, 6.0), random.uniform(0, 3, N), 6 - third - 3], axis=1)
+    right = random.uniform(size=N) >= 0.5 * (third < 0.8)
+    said = np.where(right, 0, 1)
+    logits[~right, 1] = logits[~right, 0] + 3
+    original = baseline()
+    sure = np.tile(np.array([9.0, 0.0, 0.0], np.float32), (N, 1))
+    original.seen = Seen(truth, np.ones(N, np.bool_), sure)
+    cheap = _trial("cheap", 0.1, Seen(said, right, logits.astype(np.float32)), original.seen)
+    found = propose(job(budget=Budget(max_drop=0.02)), SCORES, original, [cheap])
+    assert found
+    assert isinstance(found[0].plan.rules[0], AgreementPredictor)
+
+
+def test_the_simple_rule_is_kept_where_the_learned_one_gains_nothing(
+    random: np.random.Generator,
+) -> None:
+    found, _, _ = _proposed(random)
+    assert all(isinstance(one.plan.rules[0], Margin) for one in found)
+
+
+def test_without_class_scores_there_is_no_cascade_and_it_is_said_why() -> None:
+    work = job()
+    sample = {"logits": np.random.default_rng(0).normal(size=(16, 2)).astype(np.float32)}
+    assert find_scores(work, sample) == (Scores("logits"), "")
+    shares = np.tile(np.array([0.3, 0.7], np.float32), (16, 1))
+    assert find_scores(work, {"logits": shares})[0] == Scores("logits", are_probabilities=True)
+    memory = job(budget=Budget(objective="memory"))
+    found, why = find_scores(memory, sample)
+    assert found is None
+    assert "memory" in why
+    numbers = job(numbered(200), Budget("within:0.5"))
+    assert isinstance(numbers.metric, Within)
+    found, why = find_scores(numbers, sample)
+    assert found is None
+    assert "class scores" in why
+
+
+def test_a_plan_says_what_it_is() -> None:
+    original = baseline().plan
+    cheap = trial("int8").plan
+    both = Plan((cheap.last, original.last), (Margin(SCORES, 0.25),))
+    assert both.is_cascade
+    assert not both.is_original
+    assert original.is_original
+    assert both.name == f"{cheap.name}-then-{original.name}"
+    assert "margin of 0.25" in both.label
+    # both stages run the same graph here, which counts once
+    assert both.size_bytes == original.size_bytes
