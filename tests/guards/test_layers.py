@@ -41,9 +41,8 @@ def _is_script(module: str) -> bool:
     return module.startswith("tradewind.importers.converters.")
 
 
-def _imports(module: str) -> Iterator[tuple[ast.stmt, str]]:
+def _imports(tree: ast.AST, *, is_script: bool = False) -> Iterator[tuple[ast.stmt, str]]:
     """Yield every import of our own package with the full name of what is imported."""
-    tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
@@ -51,7 +50,7 @@ def _imports(module: str) -> Iterator[tuple[ast.stmt, str]]:
                     yield node, alias.name
         elif isinstance(node, ast.ImportFrom):
             if node.level:
-                assert _is_script(module), "relative imports hide which layer is meant"
+                assert is_script, "relative imports hide which layer is meant"
             elif node.module and _is_ours(node.module):
                 for alias in node.names:
                     full = f"{node.module}.{alias.name}"
@@ -59,7 +58,11 @@ def _imports(module: str) -> Iterator[tuple[ast.stmt, str]]:
 
 
 def _targets(module: str) -> set[str]:
-    return {name for _, name in _imports(module)}
+    return {name for _, name in _imports(_tree(module), is_script=_is_script(module))}
+
+
+def _tree(module: str) -> ast.Module:
+    return ast.parse(MODULES[module].read_text(encoding="utf-8"))
 
 
 def _reached_from(start: str) -> set[str]:
@@ -93,7 +96,7 @@ def test_imports_point_left(module: str) -> None:
         assert LAYERS.index(target) <= LAYERS.index(layer), f"{module} imports {name}"
 
 
-@pytest.mark.parametrize("module", filter(_is_script, MODULES))
+@pytest.mark.parametrize("module", [name for name in MODULES if _is_script(name)])
 def test_scripts_for_other_environments_need_nothing_of_ours(module: str) -> None:
     assert not _targets(module)
 
@@ -102,7 +105,7 @@ def test_only_the_version_is_taken_from_the_face_of_the_package() -> None:
     for module in MODULES:
         if module in FACES:
             continue
-        for node, name in _imports(module):
+        for node, name in _imports(_tree(module), is_script=_is_script(module)):
             if name == "tradewind":
                 assert isinstance(node, ast.ImportFrom), module
                 assert [alias.name for alias in node.names] == ["__version__"], module
@@ -126,10 +129,9 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
 
 @pytest.mark.parametrize("module", list(MODULES))
 def test_our_own_package_is_imported_at_the_top(module: str) -> None:
-    tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
-    for function in ast.walk(tree):
+    for function in ast.walk(_tree(module)):
         if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
-            inside = [name for _, name in _imports(function)]
+            inside = [name for _, name in _imports(function, is_script=_is_script(module))]
             # the package's face fetches what was asked for when it is asked for
             if module == "tradewind" and getattr(function, "name", "") == "__getattr__":
                 continue
