@@ -188,6 +188,16 @@ class SplitSizes:
 
 
 @dataclass(frozen=True)
+class UnlabelledSource:
+    """Further examples that were calibrated and trained on."""
+
+    data: str
+    data_digest: str
+    examples: int  # that were used
+    known: int  # left out because the other data hold them too
+
+
+@dataclass(frozen=True)
 class Source:
     """What went in."""
 
@@ -197,6 +207,7 @@ class Source:
     data: str
     data_digest: str
     examples: int
+    unlabelled: UnlabelledSource | None = None
 
 
 @dataclass(frozen=True)

@@ -192,6 +192,32 @@ def open_examples(
     return open_dataset(data, model.signature, label=label, preprocessing=steps)
 
 
+def open_unlabelled(
+    model: Model, data: str | None, label: str, preprocess: str | None, like: Dataset
+) -> Dataset | None:
+    """Open `--unlabelled` for a model; its labels are left out where there are any.
+
+    Args:
+        model: what the examples are for.
+        data: as given on the command line; None for nothing.
+        label: the array or column that holds labels, where there is one.
+        preprocess: as given on the command line.
+        like: the labelled examples, whose preprocessing is used.
+
+    Raises:
+        DataError: the examples do not fit.
+    """
+    if data is None:
+        return None
+    for name in dict.fromkeys((label, "label")):
+        try:
+            return open_examples(model, data, name, preprocess, like.preprocessing)
+        except DataError:
+            if name == "label":  # which need not be there
+                raise
+    return None
+
+
 def _ready_examples(model: Model, data: str, label: str) -> Dataset | None:
     """Return examples that are what the model takes already; None where they are not."""
     try:

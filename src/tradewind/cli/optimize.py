@@ -8,7 +8,7 @@ import click
 
 from tradewind.budget import Budget, Objective
 from tradewind.bundle import REPORT, Manifest, check_target, write_bundle
-from tradewind.cli.opening import building, import_model, open_examples, trusting
+from tradewind.cli.opening import building, import_model, open_examples, open_unlabelled, trusting
 from tradewind.cli.output import as_json, print_json, shown, told
 from tradewind.cli.watching import Watching
 from tradewind.data import Dataset, Preprocessing, carried
@@ -35,6 +35,12 @@ from tradewind.search import Effort, SearchSettings, optimize, pack, parse_time,
     help="The bundle to write. [default: MODEL with the ending .tw]",
 )
 @click.option("--overwrite", is_flag=True, help="Replace a bundle that is there already.")
+@click.option(
+    "--unlabelled",
+    metavar="DATA",
+    help="Further examples to calibrate and train on, whose labels are not looked at; those that "
+    "--data holds too are left out.",
+)
 @click.option("--label", default="label", show_default=True, help="Array or column of labels.")
 @click.option(
     "--preprocess",
@@ -93,6 +99,7 @@ def command(
     data: str,
     out: Path | None,
     overwrite: bool,
+    unlabelled: str | None,
     label: str,
     preprocess: str | None,
     metric: str | None,
@@ -130,12 +137,13 @@ def command(
         budget = Budget(
             default_metric(dataset), max_drop, confidence, objective, max_latency_ms, max_memory_mb
         )
+    further = open_unlabelled(source, unlabelled, label, preprocess, dataset)
     console = told()
     steps = dataset.preprocessing
     if isinstance(steps, Preprocessing) and preprocess is None and carried(source) is None:
         console.print(f"note: raw examples become {guessed(steps)}")
     with Watching(console, settings.time_s) as watching:
-        outcome = optimize(source, dataset, budget, settings, watching)
+        outcome = optimize(source, dataset, budget, settings, watching, further)
     manifest, models = pack(outcome, command_line())
     write_bundle(target, manifest, models, page(manifest), texts(outcome))
     if as_json:

@@ -5,6 +5,7 @@ from tradewind.data.checks import check
 from tradewind.data.dataset import ArrayDataset, Dataset
 from tradewind.data.labels import check_labels
 from tradewind.data.opening import open_dataset
+from tradewind.data.overlap import Unlabelled, without_known
 from tradewind.data.preprocessing import Preprocessing, image_input
 from tradewind.data.splits import Splits, split
 from tradewind.data.texts import TEXT, Tokenization
@@ -17,6 +18,7 @@ __all__ = [
     "Splits",
     "Steps",
     "Tokenization",
+    "Unlabelled",
     "carried",
     "carry",
     "check",
@@ -24,4 +26,5 @@ __all__ = [
     "image_input",
     "open_dataset",
     "split",
+    "without_known",
 ]

@@ -140,9 +140,22 @@ def _worded(value: object) -> str:
 def data_facts(manifest: Manifest) -> list[Fact]:
     """Return where the examples came from and which step saw how many."""
     source, splits = manifest.source, manifest.splits
+    further = source.unlabelled
     return [
         Fact("Model", source.model, f"imported from {source.framework}"),
         Fact("Data", source.data, f"{source.examples:,} examples"),
+        *(
+            []
+            if further is None
+            else [
+                Fact(
+                    "Without labels",
+                    further.data,
+                    f"{further.examples:,} examples to calibrate and train on; {further.known:,} "
+                    "more were left out because the data hold them too",
+                )
+            ]
+        ),
         Fact("Calibrate", f"{splits.calibrate:,}", "examples that quantizers observed"),
         Fact("Select", f"{splits.select:,}", "examples that variants were compared on"),
         Fact("Certify", f"{splits.certify:,}", "examples that no earlier step had seen"),

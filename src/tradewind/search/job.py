@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tradewind.budget import Budget
-from tradewind.data import Dataset, Splits, check_labels
+from tradewind.data import Dataset, Splits, Unlabelled, check_labels
 from tradewind.errors import DataError, SettingError
 from tradewind.measure import Accuracy, Hardware, Metric, collect, responses
 from tradewind.model import Model
@@ -29,6 +29,7 @@ class Job:
     settings: SearchSettings
     hardware: Hardware
     deadline: Deadline
+    unlabelled: Unlabelled | None = None  # none of them is in the dataset
 
     @property
     def fixed_batch(self) -> int | None:
@@ -50,10 +51,20 @@ class Job:
         return np.random.default_rng((self.settings.seed, 2)).permutation(self.splits.select)
 
     def observe(self, count: int) -> Observed:
-        """Return up to `count` examples of the calibrate split."""
+        """Return up to `count` examples that no certificate rests on.
+
+        They are those of the calibrate split, and then those without labels.
+        """
         if count == 0:
             return Observed({})
-        return Observed(self.dataset.take(self.splits.calibrate[:count]))
+        own = self.dataset.take(self.splits.calibrate[:count])
+        missing = count - min(count, len(self.splits.calibrate))
+        if self.unlabelled is None or not missing:
+            return Observed(own)
+        more = self.unlabelled.take(missing)
+        if any(more[name].shape[1:] != array.shape[1:] for name, array in own.items()):
+            return Observed(own)  # of another size, as images and sentences may be
+        return Observed({name: np.concatenate([own[name], more[name]]) for name in own})
 
     def sample(self) -> Tensors:
         """Return a few examples of the calibrate split, in a batch that the graph takes."""

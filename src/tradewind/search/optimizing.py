@@ -7,7 +7,7 @@ import numpy as np
 
 from tradewind.budget import Budget
 from tradewind.bundle import CASCADE, Refusal
-from tradewind.data import Dataset, split
+from tradewind.data import Dataset, Unlabelled, split, without_known
 from tradewind.errors import Stopped, TradewindError
 from tradewind.evidence import minimum_examples
 from tradewind.measure import parse_metric, this_machine
@@ -49,6 +49,7 @@ def optimize(
     budget: Budget,
     settings: SearchSettings | None = None,
     progress: Progress | None = None,
+    unlabelled: Dataset | None = None,
 ) -> Outcome:
     """Find the cheapest way to run a model that keeps the promise on this machine.
 
@@ -62,6 +63,8 @@ def optimize(
         budget: the promise.
         settings: how long and how hard to search; the defaults when None.
         progress: is told what happens.
+        unlabelled: further examples to calibrate and to train on; those that `dataset` holds
+            too are left out.
 
     Raises:
         DataError: the examples are too few or do not fit.
@@ -85,6 +88,7 @@ def optimize(
         settings,
         this_machine(),
         Deadline(start, settings.time_s),
+        _further(unlabelled, dataset, settings, told),
     )
     return _Search(job, told).run()
 
@@ -98,6 +102,21 @@ def _look_at(dataset: Dataset, until: float) -> None:
     for _ in dataset.batches(np.arange(len(dataset)), 256):
         if time.monotonic() > until:
             return
+
+
+def _further(
+    unlabelled: Dataset | None, dataset: Dataset, settings: SearchSettings, told: Progress
+) -> Unlabelled | None:
+    """Return the further examples that may be used, and tell what was left out."""
+    if unlabelled is None:
+        return None
+    found = without_known(unlabelled, dataset, settings.seed)
+    if found.known:
+        told.note(
+            f"{found.known:,} of {len(unlabelled):,} unlabelled examples are among those of "
+            f"{dataset.source} too, and are not used"
+        )
+    return found if len(found) else None
 
 
 class _Search:

@@ -19,10 +19,11 @@ from tradewind.bundle import (
     SplitSizes,
     StageRecord,
     TokenizerRecord,
+    UnlabelledSource,
     VariantRecord,
     settings_of,
 )
-from tradewind.data import Preprocessing, Tokenization
+from tradewind.data import Preprocessing, Tokenization, Unlabelled
 from tradewind.model import Model
 from tradewind.search.candidates import Graph
 from tradewind.search.optimizing import Outcome
@@ -72,6 +73,7 @@ def pack(outcome: Outcome, command: str) -> tuple[Manifest, dict[str, Model]]:
             data=job.dataset.source,
             data_digest=job.dataset.digest,
             examples=len(job.dataset),
+            unlabelled=_further(job.unlabelled),
         ),
         budget=job.budget,
         hardware=job.hardware,
@@ -99,6 +101,13 @@ def texts(outcome: Outcome) -> dict[str, str]:
     """Return the files that belong into the bundle besides its graphs and its record."""
     steps = outcome.job.dataset.preprocessing
     return {TOKENIZER: steps.tokenizer} if isinstance(steps, Tokenization) else {}
+
+
+def _further(found: Unlabelled | None) -> UnlabelledSource | None:
+    if found is None:
+        return None
+    dataset = found.dataset
+    return UnlabelledSource(dataset.source, dataset.digest, len(found), found.known)
 
 
 def _path(graph: Graph) -> str:
