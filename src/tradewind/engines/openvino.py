@@ -186,14 +186,17 @@ class _Compiled(Runner):
         Raises:
             UnsupportedModel: which input is which cannot be told.
         """
-        specs, ports = self._used_inputs(), graph.inputs
-        if all(any(spec.name in port.get_names() for spec in specs) for port in ports):
-            return
-        if len(specs) != len(ports):
+        specs = self._used_inputs()
+        lost = [p for p in graph.inputs if not any(s.name in p.get_names() for s in specs)]
+        known = {name for port in graph.inputs for name in port.get_names()}
+        left = [spec for spec in specs if spec.name not in known]
+        if len(left) > len(lost):  # some of them have no influence, and were dropped
+            ranks = {port.get_partial_shape().rank.get_length() for port in lost}
+            left = [spec for spec in left if len(spec.shape) in ranks]
+        if len(left) != len(lost):
             where = self._model.origin.source
-            found = ", ".join(sorted(name for port in ports for name in port.get_names()))
-            raise UnsupportedModel(where, f"the inputs {names(specs)}", found or "none")
-        for spec, port in zip(specs, ports, strict=True):  # both in the order of the file
+            raise UnsupportedModel(where, f"the inputs {names(specs)}", ", ".join(sorted(known)))
+        for spec, port in zip(left, lost, strict=True):  # both in the order of the file
             port.get_tensor().set_names({spec.name})
 
     def _used_inputs(self) -> tuple[TensorSpec, ...]:
