@@ -24,13 +24,15 @@ from tradewind.cli.root import COMMANDS
 from tradewind.cli.root import tradewind as root
 from tradewind.data import Preprocessing
 from tradewind.engines import ENGINES
-from tradewind.passes import PASSES
+from tradewind.passes import PASSES, Distil, Pass
 from tradewind.search import SearchSettings
 from tradewind.serve import Settings
 from tradewind.serve.metrics import ModelMetrics, ServerMetrics
 from tradewind.serve.refusals import STATUS, Reason
 
 FOLDER = Path(__file__).parent / "reference"
+_EVERY_PASS: tuple[type[Pass], ...] = (*(kind for kind in PASSES if kind is not Distil), Distil)
+"""Also those whose packages are not installed here: the pages are the same everywhere."""
 NOTE = "<!-- Written by docs/generate.py from the code; edit the code instead. -->\n\n"
 
 
@@ -203,7 +205,7 @@ def settings_page() -> str:
         *(_settings(kind, "tradewind." + kind.__name__) for kind in ENGINES),
         "Passes belong to `tradewind.passes`. Which of them the search tries, with which "
         "settings, depends on the model, the machine and the effort.\n",
-        *(_settings(kind, "tradewind.passes." + kind.__name__) for kind in PASSES),
+        *(_settings(kind, "tradewind.passes." + kind.__name__) for kind in _EVERY_PASS),
         _settings(Settings, "tradewind.serve.Settings"),
     ]
     return "\n".join(parts)

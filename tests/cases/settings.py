@@ -34,6 +34,8 @@ def _others(hint: Any, default: Any) -> list[Any]:
         return [not default]
     if hint is int:
         return [default + 1]
+    if hint is str:
+        return [f"{default}x"]
     if hint is float:
         return [default * 0.99]
     if hint == tuple[int, ...]:

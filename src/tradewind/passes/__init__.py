@@ -2,8 +2,10 @@
 
 from tradewind.passes.checking import Difference, check, compare, judge
 from tradewind.passes.contract import Change, Needs, Observed, Pass
+from tradewind.passes.distillation import Distil
 from tradewind.passes.fold import Fold
 from tradewind.passes.isolation import PASSES, apply_isolated
+from tradewind.passes.pruning import DropBlocks, PruneChannels
 from tradewind.passes.quantize_dynamic import QuantizeDynamic
 from tradewind.passes.quantize_nncf import QuantizeNNCF
 from tradewind.passes.quantize_static import QuantizeStatic
@@ -13,10 +15,13 @@ __all__ = [
     "PASSES",
     "Change",
     "Difference",
+    "Distil",
+    "DropBlocks",
     "Fold",
     "Needs",
     "Observed",
     "Pass",
+    "PruneChannels",
     "QuantizeDynamic",
     "QuantizeNNCF",
     "QuantizeStatic",

@@ -23,9 +23,11 @@ class Observed:
     Args:
         inputs: one array for every input of the model, [examples, ...] each; a scalar holds
             for all examples.
+        original: what the model was made from; None where a pass needs it not.
     """
 
     inputs: dict[str, Array]
+    original: Model | None = None
 
     def __len__(self) -> int:
         return next((len(array) for array in self.inputs.values() if array.ndim), 0)

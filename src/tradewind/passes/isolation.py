@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 
 import msgspec
@@ -16,7 +17,9 @@ import msgspec
 from tradewind.errors import PassError, TradewindError
 from tradewind.model import Model, Origin
 from tradewind.passes.contract import Change, Observed, Pass
+from tradewind.passes.distillation import Distil
 from tradewind.passes.fold import Fold
+from tradewind.passes.pruning import DropBlocks, PruneChannels
 from tradewind.passes.quantize_dynamic import QuantizeDynamic
 from tradewind.passes.quantize_nncf import QuantizeNNCF
 from tradewind.passes.quantize_static import QuantizeStatic
@@ -29,8 +32,11 @@ PASSES: tuple[type[Pass], ...] = (
     QuantizeStatic,
     QuantizeDynamic,
     QuantizeNNCF,
+    PruneChannels,
+    DropBlocks,
+    *((Distil,) if find_spec("torch") is not None else ()),
 )
-"""Every pass; the contract tests run each of them."""
+"""Every pass whose packages are installed; the contract tests run each of them."""
 
 
 def apply_isolated(step: Pass, model: Model, seen: Observed, timeout_s: float) -> Change:
@@ -60,10 +66,13 @@ def apply_isolated(step: Pass, model: Model, seen: Observed, timeout_s: float) -
 def _apply_in(folder: Path, step: Pass, model: Model, seen: Observed, timeout_s: float) -> Change:
     model.save(folder / "model.onnx")
     save_tensors(folder / "inputs.npz", seen.inputs)
+    if seen.original is not None:
+        seen.original.save(folder / "original.onnx")
     request = {
         "pass": step.name,
         "settings": asdict(step),
         "origin": asdict(model.origin),
+        "original": asdict(seen.original.origin) if seen.original is not None else None,
         "parent": os.getpid(),
     }
     (folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
@@ -105,7 +114,11 @@ def _main(folder: Path) -> None:
     step = msgspec.convert(request["settings"], kind)
     origin = msgspec.convert(request["origin"], Origin)
     model = Model((folder / "model.onnx").read_bytes(), origin)
-    seen = Observed(load_tensors(folder / "inputs.npz"))
+    original = None
+    if request["original"] is not None:
+        content = (folder / "original.onnx").read_bytes()
+        original = Model(content, msgspec.convert(request["original"], Origin))
+    seen = Observed(load_tensors(folder / "inputs.npz"), original)
     try:
         change = step.apply(model, seen)
     except TradewindError as error:
