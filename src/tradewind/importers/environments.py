@@ -88,6 +88,28 @@ ENVIRONMENTS: tuple[Environment, ...] = (
         ),
         is_whole=True,  # tf-keras asks for a second TensorFlow, with what GPUs need
     ),
+    Environment(
+        "jax",
+        "jax",
+        (
+            *("jax==0.10.2", "jaxlib==0.10.2", "flatbuffers==25.12.19", "ml-dtypes==0.6.0"),
+            *("numpy==2.4.6", "onnx==1.23.0", "opt-einsum==3.4.0", "protobuf==7.36.2"),
+            *("scipy==1.17.1", "typing-extensions==4.16.0"),
+        ),
+        is_whole=True,
+    ),
+    Environment(
+        "paddle",
+        "paddle",
+        (
+            *("paddlepaddle==3.3.1", "paddle2onnx==2.1.0", "onnx==1.17.0", "numpy==2.4.6"),
+            *("httpx==0.28.1", "httpcore==1.0.9", "h11==0.16.0", "anyio==4.16.0", "idna==3.20"),
+            *("certifi==2026.10.18", "networkx==3.6.1", "opt-einsum==3.3.0", "packaging==26.3"),
+            *("pillow==13.0.0", "protobuf==7.36.2", "safetensors==0.8.0", "setuptools==82.0.1"),
+            *("typing-extensions==4.16.0",),
+        ),
+        is_whole=True,  # paddle2onnx asks for tools of another vendor that are not used here
+    ),
 )
 """Every environment that can be installed."""
 
