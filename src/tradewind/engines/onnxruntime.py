@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal, final
 
 from tradewind.engines.engine import Engine, check_datatypes
+from tradewind.engines.foreign import hint_about_foreign
 from tradewind.engines.known_wrong import refuse_known_wrong
 from tradewind.engines.onnxruntime_wrong import ONNX_RUNTIME_WRONG
 from tradewind.engines.stamps import newer_operators, restamp
@@ -63,7 +64,8 @@ class OnnxRuntime(Engine):
         except UnsupportedModel:
             raise
         except Exception as error:  # the runtime raises a class of its own for every status
-            raise UnsupportedModel(model.origin.source, _EXPECTED, _reason(error)) from error
+            hint = hint_about_foreign(model, self.name)
+            raise UnsupportedModel(model.origin.source, _EXPECTED, _reason(error), hint) from error
         return _Session(session, model.signature)
 
 

@@ -11,6 +11,7 @@ from typing import ClassVar, Literal, final
 import numpy as np
 
 from tradewind.engines.engine import Engine, check_datatypes
+from tradewind.engines.foreign import hint_about_foreign
 from tradewind.engines.infinities import repair_maxima
 from tradewind.engines.known_wrong import refuse_known_wrong, refuse_newer_attributes
 from tradewind.engines.openvino_wrong import NEWEST_OPSET, OPENVINO_WRONG
@@ -228,6 +229,7 @@ class _Compiled(Runner):
                 self._model.origin.source,
                 "a model that OpenVINO can run",
                 _reason(error),
+                hint_about_foreign(self._model, self._engine.name),
             ) from error
 
 

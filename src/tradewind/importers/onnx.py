@@ -1,7 +1,7 @@
 """ONNX files, checked before anything else reads them."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, final
@@ -9,12 +9,13 @@ from typing import ClassVar, final
 import onnx
 
 from tradewind.errors import ModelError
+from tradewind.importers.functions import all_nodes, check_functions, write_out_functions
 from tradewind.importers.importer import Importer
 from tradewind.importers.weights import has_outside_weights, take_in_weights
 from tradewind.model import MAX_BYTES, Model, Origin
 
-MIN_OPSET = 7
-"""Older operators broadcast by other rules; no engine reads them any more."""
+MIN_OPSET = 1
+"""Before 7 some operators broadcast by other rules; engines name those that they do not know."""
 
 _STANDARD = ("", "ai.onnx", "ai.onnx.ml")
 _BATCH_NAMES = ("N", "batch", "examples")
@@ -69,12 +70,15 @@ def freeze(proto: onnx.ModelProto, origin: Origin) -> Model:
         raise ModelError(where, "an ONNX graph", "a file without one", "export the model again.")
     with _as_model_errors(where):
         _check_opsets(proto, where)
-        _check_operators(proto, where)
+        check_functions(proto, where)
+        for function in proto.functions:
+            _check_operators(function.node, function.opset_import, proto.functions, where)
+        _check_operators(proto.graph.node, proto.opset_import, proto.functions, where)
         _name_batch(proto.graph)
         if any(_is_vague(output) for output in proto.graph.output):
             _infer_outputs(proto)
         onnx.checker.check_model(proto, full_check=False)
-        model = Model.from_proto(proto, origin)
+        model = Model.from_proto(write_out_functions(proto), origin)
         signature = model.signature
     if not signature.inputs or not signature.outputs:
         got = "no inputs" if not signature.inputs else "no outputs"
@@ -120,11 +124,16 @@ def _check_opsets(proto: onnx.ModelProto, where: str) -> None:
             raise ModelError(where, expected, f"opset {opset.version}", hint)
 
 
-def _check_operators(proto: onnx.ModelProto, where: str) -> None:
-    versions = {opset.domain: opset.version for opset in proto.opset_import}
+def _check_operators(
+    nodes: Iterable[onnx.NodeProto],
+    imports: Iterable[onnx.OperatorSetIdProto],
+    functions: Iterable[onnx.FunctionProto],
+    where: str,
+) -> None:
+    versions = {opset.domain: opset.version for opset in imports}
     versions.setdefault("", versions.get("ai.onnx", 0))
-    own = {(function.domain, function.name) for function in proto.functions}
-    for node in _nodes(proto.graph):
+    own = {(function.domain, function.name) for function in functions}
+    for node in all_nodes(nodes):
         if node.domain not in _STANDARD or (node.domain, node.op_type) in own:
             continue
         domain = node.domain.removeprefix("ai.onnx") if node.domain == "ai.onnx" else node.domain
@@ -140,16 +149,6 @@ def _check_operators(proto: onnx.ModelProto, where: str) -> None:
                 node.op_type,
                 "export the model again with a newer opset, or without custom operators.",
             ) from error
-
-
-def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
-    for node in graph.node:
-        yield node
-        for attribute in node.attribute:
-            if attribute.HasField("g"):
-                yield from _nodes(attribute.g)
-            for inner in attribute.graphs:
-                yield from _nodes(inner)
 
 
 def _name_batch(graph: onnx.GraphProto) -> None:
