@@ -17,7 +17,7 @@ from .lite.writing import FIRST, TO_FIRST
 Arrays = dict[str, Any]
 
 PLAIN = "plain kernels: "
-"""Put before an output's name to ask what the slow kernels answer, which others are made after."""
+"""Asks for the outputs of the slow kernels too, under their names with this before them."""
 
 
 def convert(
@@ -31,7 +31,7 @@ def convert(
     if is_hybrid:
         content = with_real_weights(content, file)
     reference = Reference(content, file)
-    onnx.save(converted(file, free_batch=reference.takes_batches()), target)
+    onnx.save(converted(file, reference.output_shapes()), target)
     notes = {"quantized": _quantized_outputs(file), "is_hybrid": is_hybrid}
     return notes, reference.answer
 
@@ -47,6 +47,15 @@ def _interpreter(content: bytes, **settings: Any) -> Any:
         hint = "the file is damaged, or needs operators that the interpreter does not have."
         raise ValueError("a file that LiteRT can run", lines[0], hint) from error
     return interpreter
+
+
+def _plain_interpreter(content: bytes) -> Any:
+    """Return an interpreter with kernels that others are made after, as far as there are any."""
+    try:
+        return _interpreter(content, experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
+    except ValueError:
+        kind = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+        return _interpreter(content, experimental_op_resolver_type=kind)
 
 
 def _quantized_outputs(file: LiteFile) -> list[str]:
@@ -71,37 +80,40 @@ class Reference:
         self._file = file
         self._interpreter = _interpreter(content)
 
-    def takes_batches(self) -> bool:
-        """Whether the interpreter runs with two examples where the file leaves sizes open."""
+    def output_shapes(self) -> list[tuple[int, ...]] | None:
+        """Return the outputs' shapes where the number of examples may vary, -1 in its place.
+
+        None where the interpreter itself does not run with two examples, or more than their number
+        is left open.
+        """
         graph = self._file.graphs[0]
-        inputs, outputs = (
-            [graph.tensors[index] for index in indices] for indices in (graph.inputs, graph.outputs)
-        )
-        if all(min(tensor.shape, default=1) >= 0 for tensor in inputs):
-            return False
+        shapes = [graph.tensors[index].shape for index in graph.inputs]
+        if not all(shape and shape[0] < 0 <= min(shape[1:], default=0) for shape in shapes):
+            return None
         twice = {
-            name: np.zeros([2 if size < 0 else size for size in tensor.shape], tensor.dtype)
-            for name, tensor in zip(self._file.input_names, inputs, strict=True)
+            name: np.zeros([2, *graph.tensors[index].shape[1:]], graph.tensors[index].dtype)
+            for name, index in zip(self._file.input_names, graph.inputs, strict=True)
         }
         try:
             found = self._run(_interpreter(self._content), twice)
         except (ValueError, RuntimeError):
-            return False
-        return all(
-            len(value) == 2
-            for value, tensor in zip(found, outputs, strict=True)
-            if tensor.rank and tensor.shape[0] < 0
-        )
+            return None
+        free = [-1 if graph.tensors[index].shape[:1] == (-1,) else 2 for index in graph.outputs]
+        if any(
+            value.shape[:1] != (2,) for value, size in zip(found, free, strict=True) if size < 0
+        ):
+            return None
+        return [
+            (size, *value.shape[1:]) if size < 0 else value.shape
+            for value, size in zip(found, free, strict=True)
+        ]
 
     def answer(self, inputs: Arrays, inside: list[str]) -> Arrays:
         """Return the outputs, with those tensors inside that are asked for and known."""
         names = self._file.output_names
         found = dict(zip(names, self._run(self._interpreter, inputs), strict=True))
-        if any(name.startswith(PLAIN) for name in inside):
-            plain = _interpreter(
-                self._content, experimental_op_resolver_type=OpResolverType.BUILTIN_REF
-            )
-            values = self._run(plain, inputs)
+        if PLAIN in inside:
+            values = self._run(_plain_interpreter(self._content), inputs)
             found |= {PLAIN + name: value for name, value in zip(names, values, strict=True)}
         elif inside:
             found = self._inner(inputs, inside) | found

@@ -1,6 +1,6 @@
 """The whole way from a TensorFlow Lite file to an ONNX model."""
 
-from typing import Any
+from collections.abc import Sequence
 
 import onnx
 from onnx import helper
@@ -13,12 +13,13 @@ _OPSET = 20
 _IR_VERSION = 9
 
 
-def convert(file: LiteFile, *, free_batch: bool) -> onnx.ModelProto:
+def convert(file: LiteFile, output_shapes: Sequence[tuple[int, ...]] | None) -> onnx.ModelProto:
     """Return the graph of a file, with the public names of its inputs and outputs.
 
     Args:
         file: what was read.
-        free_batch: whether sizes that the file leaves open stay open; they are 1 if not.
+        output_shapes: where the number of examples may vary, what the outputs' shapes are; None
+            where sizes that the file leaves open are 1.
 
     Raises:
         ValueError: it holds an operator that is not known here.
@@ -28,12 +29,15 @@ def convert(file: LiteFile, *, free_batch: bool) -> onnx.ModelProto:
     inputs = []
     for index, name in zip(graph.inputs, file.input_names, strict=True):
         writer.put_raw(index, name)
-        inputs.append(_described(writer.tensor(index), name, free_batch=free_batch))
+        shape = graph.tensors[index].shape
+        inputs.append(_described(graph.tensors[index], name, shape, output_shapes is not None))
     _convert(writer)
     outputs = []
-    for index, name in zip(graph.outputs, file.output_names, strict=True):
+    for position, (index, name) in enumerate(zip(graph.outputs, file.output_names, strict=True)):
         writer.nodes.append(helper.make_node("Identity", [writer.raw(index)], [name]))
-        outputs.append(_described(writer.tensor(index), name, free_batch=free_batch))
+        tensor = graph.tensors[index]
+        shape = tensor.shape if output_shapes is None else output_shapes[position]
+        outputs.append(_described(tensor, name, shape, output_shapes is not None))
     proto = helper.make_graph(writer.nodes, "tflite", inputs, outputs, writer.initializers)
     opsets = [helper.make_opsetid("", _OPSET)]
     return helper.make_model(
@@ -60,12 +64,11 @@ _OPERATORS: dict[str, elementwise.Step] = {
 }
 
 
-def _described(tensor: Tensor, name: str, *, free_batch: bool) -> onnx.ValueInfoProto:
+def _described(
+    tensor: Tensor, name: str, shape: Sequence[int], is_free: bool
+) -> onnx.ValueInfoProto:
     kind = helper.np_dtype_to_tensor_dtype(tensor.dtype)
-    sizes: list[Any] = [size if size >= 0 or free_batch else 1 for size in tensor.shape]
-    for axis, size in enumerate(sizes):
-        if size < 0:
-            sizes[axis] = "N" if axis == 0 else f"{name}_{axis}"
+    sizes = [size if size >= 0 else ("N" if is_free else 1) for size in shape]
     return helper.make_tensor_value_info(name, kind, sizes)
 
 

@@ -197,11 +197,10 @@ def _cast(writer: Writer, operator: Operator) -> None:
 def _dequantize(writer: Writer, operator: Operator) -> None:
     (source,), (output,) = operator.inputs, operator.outputs
     tensor = writer.tensor(source)
+    if tensor.constant is not None:
+        writer.stand_ins[output] = source  # so that weights are turned before, not while it runs
     if tensor.dtype == np.float16:
-        if tensor.constant is not None:
-            value = writer.constant(tensor.constant.astype(np.float32), writer.named(output))
-        else:
-            value = writer.node("Cast", [writer.raw(source)], to=onnx.TensorProto.FLOAT)
+        value = writer.node("Cast", [writer.raw(source)], to=onnx.TensorProto.FLOAT)
         writer.put_raw(output, value)
         return
     layout = writer.layout([source])

@@ -23,7 +23,8 @@ def hybrid_weights(graph: Graph) -> list[int]:
     found: set[int] = set()
     for operator in graph.operators:
         tensors = [graph.tensors[index] for index in operator.inputs if index >= 0]
-        if operator.code not in _WEIGHTED or tensors[0].quantization is not None:
+        source = 2 if operator.code == "TRANSPOSE_CONV" else 0
+        if operator.code not in _WEIGHTED or tensors[source].dtype != np.float32:
             continue
         found.update(
             tensor.index

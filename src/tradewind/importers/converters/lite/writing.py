@@ -58,6 +58,7 @@ class Writer:
         self.prefix = prefix
         self.nodes: list[onnx.NodeProto] = []
         self.initializers: list[onnx.TensorProto] = []
+        self.stand_ins: dict[int, int] = {}  # the stored constants of those that are unpacked
         self._raw: dict[tuple[int, Layout], str] = {}
         self._real: dict[tuple[int, Layout], str] = {}
 
@@ -155,18 +156,17 @@ class Writer:
             inputs.append(self.constant(np.asarray(zero, dtype), "zero_point"))
         return inputs
 
-    def weights(self, index: int, order: Sequence[int], name: str = "") -> str:
-        """Return a constant with its dimensions in another order, dequantized in the graph.
-
-        Raises:
-            ValueError: it is no constant.
-        """
-        tensor = self.tensor(index)
-        label = self.prefix + (name or tensor.name)
+    def weights(self, index: int, order: Sequence[int]) -> str:
+        """Return weights with their dimensions in another order, dequantized in the graph."""
+        tensor = self.tensor(self.stand_ins.get(index, index))
+        label = self.prefix + tensor.name
         if tensor.constant is None:
             return self.node("Transpose", [self.real(index)], f"{label}:turned", perm=order)
-        value = self.constant(tensor.constant.transpose(order), label)
-        if tensor.quantization is None or tensor.dtype.kind == "f":
+        values = tensor.constant.transpose(order)
+        if tensor.dtype.kind == "f":
+            return self.constant(values.astype(np.float32), label)
+        value = self.constant(values, label)
+        if tensor.quantization is None:
             return value
         axis = list(order).index(tensor.quantization.axis)
         return self.dequantized(value, tensor, axis)
