@@ -9,10 +9,12 @@ from tradewind.importers.catboost import CatboostImporter
 from tradewind.importers.huggingface import HuggingFaceImporter
 from tradewind.importers.importer import Importer
 from tradewind.importers.lightgbm import LightgbmImporter
+from tradewind.importers.keras import KerasImporter
 from tradewind.importers.lookalikes import lookalike
 from tradewind.importers.onnx import OnnxImporter
 from tradewind.importers.pytorch import TorchImporter, names_factory
 from tradewind.importers.sklearn import SklearnImporter
+from tradewind.importers.tensorflow import TensorflowImporter
 from tradewind.importers.tflite import TfliteImporter
 from tradewind.importers.xgboost import XgboostImporter
 from tradewind.model import Model
@@ -24,6 +26,8 @@ IMPORTERS: tuple[Importer, ...] = (
     CatboostImporter(),
     SklearnImporter(),
     TfliteImporter(),
+    KerasImporter(),
+    TensorflowImporter(),
     TorchImporter(),
     HuggingFaceImporter(),
     OnnxImporter(),
