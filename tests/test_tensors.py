@@ -4,7 +4,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from tradewind.errors import DataError
+from tradewind.errors import DataError, SettingError
 from tradewind.tensors import (
     Array,
     Datatype,
@@ -152,3 +152,23 @@ def test_tensors_of_every_type_survive_a_file_under_any_name(
         assert again[name].dtype == array.dtype, name
         assert again[name].shape == array.shape, name
         assert again[name].tolist() == array.tolist(), name
+
+
+@pytest.mark.parametrize(
+    ("text", "spec"),
+    [
+        ("image=FP32[N,3,4,6]", IMAGE),
+        ("image: FP32[N, 3, 4, 6]", IMAGE),
+        ("scale=FP32[]", SCALE),
+        ("a.b/c=INT64[ 2 ]", TensorSpec("a.b/c", Datatype.INT64, (2,))),
+    ],
+)
+def test_a_spec_is_read_as_it_is_written(text: str, spec: TensorSpec) -> None:
+    assert TensorSpec.parse(text) == spec
+    assert TensorSpec.parse(str(spec)) == spec
+
+
+@pytest.mark.parametrize("text", ["image", "image=FP31[2]", "=FP32[2]", "x=FP32[2", "x=FP32[-1]"])
+def test_a_spec_that_is_written_otherwise_is_refused(text: str) -> None:
+    with pytest.raises(SettingError, match=r"x=FP32\[N,3,32,32\]"):
+        TensorSpec.parse(text)

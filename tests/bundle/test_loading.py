@@ -6,9 +6,17 @@ import pytest
 from tests.cases import CASES, DENSE
 from tests.cases.comparing import assert_close
 from tests.cases.manifests import CASCADED, CHOSEN, GRAPH, LOST, MANIFEST
+from tests.cases.sentences import opinion, sentences, tokenization
 
-from tradewind.bundle import VariantRecord, is_bundle, open_bundle, write_bundle
-from tradewind.data import Preprocessing
+from tradewind.bundle import (
+    TOKENIZER,
+    TokenizerRecord,
+    VariantRecord,
+    is_bundle,
+    open_bundle,
+    write_bundle,
+)
+from tradewind.data import TEXT, Preprocessing
 from tradewind.engines import OpenVINO
 from tradewind.errors import BundleError
 
@@ -42,6 +50,31 @@ def test_preprocessing_is_part_of_what_answers(tmp_path: Path, random: np.random
     with open_bundle(tmp_path / "b.tw").compile() as runner:
         answers = runner({"image": images})
     assert_close(answers, case.reference({"image": steps.apply(images)}), case.tolerance)
+
+
+def test_a_tokenizer_is_part_of_what_answers(tmp_path: Path) -> None:
+    pytest.importorskip("tokenizers", reason="no tokenizers: they come with the extra `text`")
+    steps = tokenization()
+    manifest = replace(MANIFEST, tokenization=TokenizerRecord.of(steps))
+    texts = {TOKENIZER: steps.tokenizer}
+    write_bundle(tmp_path / "b.tw", manifest, {GRAPH: opinion()}, "", texts)
+    bundle = open_bundle(tmp_path / "b.tw")
+    assert bundle.steps == steps
+    with bundle.compile() as runner:
+        answers = runner({TEXT: sentences("good", "a bad bad film")})
+    assert answers["scores"].tolist() == [[0, 1], [2, 0]]
+    (tmp_path / "b.tw" / TOKENIZER).write_text(steps.tokenizer.replace("good", "fine"))
+    with pytest.raises(BundleError, match="every byte as it was written"):
+        open_bundle(tmp_path / "b.tw")
+
+
+def test_a_tokenizer_outside_of_the_bundle_is_refused(tmp_path: Path) -> None:
+    record = replace(TokenizerRecord.of(tokenization()), file="../secret.json")
+    (tmp_path / "secret.json").write_text("{}")
+    manifest = replace(MANIFEST, tokenization=record)
+    write_bundle(tmp_path / "b.tw", manifest, {GRAPH: opinion()}, "")
+    with pytest.raises(BundleError, match="a file inside the bundle"):
+        open_bundle(tmp_path / "b.tw").compile()
 
 
 def test_a_variant_that_was_not_kept_is_named(folder: Path) -> None:

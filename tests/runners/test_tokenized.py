@@ -1,0 +1,35 @@
+import numpy as np
+import pytest
+from tests.cases.sentences import opinion, sentences, tokenization
+
+from tradewind.data import TEXT
+from tradewind.engines import OnnxRuntime
+from tradewind.errors import DataError
+from tradewind.runners import Runner, Tokenized
+from tradewind.tensors import Datatype, TensorSpec
+
+pytest.importorskip("tokenizers", reason="no tokenizers: they come with the extra `text`")
+
+
+def compiled() -> Runner:
+    return OnnxRuntime(threads=1).compile(opinion())
+
+
+def test_sentences_are_answered() -> None:
+    with Tokenized(compiled(), tokenization()) as runner:
+        assert runner.signature.inputs == (TensorSpec(TEXT, Datatype.BYTES, ("N",)),)
+        found = runner({TEXT: sentences(b"a good good film", "Bad", "")})
+    assert found["scores"].tolist() == [[0, 2], [1, 0], [0, 0]]
+
+
+def test_the_answer_to_a_sentence_does_not_depend_on_those_beside_it() -> None:
+    texts = sentences("good", "bad bad bad", "film good bad")
+    with Tokenized(compiled(), tokenization()) as runner:
+        together = runner({TEXT: texts})["scores"]
+        alone = [runner({TEXT: texts[i : i + 1]})["scores"][0] for i in range(len(texts))]
+    assert np.array_equal(together, alone)
+
+
+def test_a_model_of_other_inputs_is_refused() -> None:
+    with pytest.raises(DataError, match="token_type_ids"):
+        Tokenized(compiled(), tokenization(inputs=("input_ids", "token_type_ids")))
