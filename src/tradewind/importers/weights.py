@@ -82,11 +82,12 @@ def inside(folder: Path, location: str, where: str) -> Path:
     path = folder / location
     try:
         real = path.resolve()
-    except (OSError, RuntimeError) as error:  # a circle of links
-        raise ModelError(where, f"the file {location!r}", str(error), hint) from error
+        is_file = real.is_file()
+    except (OSError, RuntimeError) as error:  # a circle of links, a name that no file can have
+        raise ModelError(where, f"the file {location[:200]!r}", str(error)[:300], hint) from error
     if not real.is_relative_to(folder.resolve()):
         raise ModelError(where, "weights in the model's folder", f"a link to {real}", hint)
-    if not real.is_file():
+    if not is_file:
         hint = f"copy {location!r} into {folder}; it belongs to the model."
         raise ModelError(where, f"the file {location!r} with the weights", "no such file", hint)
     return real
