@@ -95,6 +95,7 @@ def test_sentences_are_read_by_name_or_as_the_only_column(
         np.savez(path, **{column: np.array(texts), "label": np.arange(3)})  # type: ignore[arg-type]
     dataset = open_dataset(path, signature(), preprocessing=tokenization())
     taken = dataset.take(np.array([1, 0]))
+    assert set(taken) == {"input_ids", "attention_mask"}
     assert taken["input_ids"].tolist() == [[2, 5, 3, 0], [2, 4, 6, 3]]
     assert dataset.labels is not None
     assert dataset.labels.tolist() == [0, 1, 2]

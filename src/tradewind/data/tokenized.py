@@ -32,7 +32,8 @@ class TokenizedDataset(Dataset):
 
     def take(self, indices: Array) -> dict[str, Array]:
         found = self._stored.take(indices)
-        return {**found, **self._tokenization.apply(found.pop(TEXT), self._signature)}
+        texts = found.pop(TEXT)
+        return {**found, **self._tokenization.apply(texts, self._signature)}
 
     @property
     def labels(self) -> Array | None:
