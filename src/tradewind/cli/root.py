@@ -19,6 +19,7 @@ COMMANDS = {
     "predict": "Answer a whole file at once.",
     "bench": "Compare models and bundles side by side on this machine.",
     "inspect": "Show what a model takes, gives, holds and costs.",
+    "apply": "Make one change to a model: prune, quantize, fold and more.",
     "verify": "Check every byte of a bundle, and whether it was made for this machine.",
     "doctor": "Show what this machine has and what is missing.",
     "completion": "Print a script that completes commands in your shell.",

@@ -157,4 +157,3 @@ def _groups(trace: Tracing, graph: ir.Graph) -> Iterator[Group]:
     for weights, roots in kinds.items():
         if len(roots) > 1:
             yield Group(np.array(roots, np.int64), weights)
-

@@ -22,6 +22,10 @@ _LOOKED_AT = 8
 """Examples from which shapes are learned, and on which layers are timed."""
 
 
+Allocating = Literal["uniform", "macs", "time"]
+"""How the cut is shared out: the same share of every group, or where it loses least."""
+
+
 @final
 @dataclass(frozen=True)
 class PruneChannels(Pass):
@@ -38,9 +42,8 @@ class PruneChannels(Pass):
 
     keep: float = 0.5  # share of the cost that stays, 0 < keep < 1
     rule: Rule = "reconstruction"  # what tells how much a channel matters
-    # uniform: the same share of every group. macs, time: where a unit of that cost loses least
-    allocation: Literal["uniform", "macs", "time"] = "uniform"
-    engine: Literal["onnxruntime", "openvino"] = "onnxruntime"  # that allocation by time times
+    allocation: Allocating = "uniform"  # macs, time: where a unit of that cost loses least
+    engine: Literal["onnxruntime", "openvino"] = "onnxruntime"  # of which time is measured
     multiple: int = 8  # numbers of channels that stay are multiples of this where they can be
     heads: Literal["whole", "within"] = "whole"  # what attention loses
     repairs: bool = True  # whether the layers that follow are fitted anew

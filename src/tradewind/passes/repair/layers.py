@@ -58,8 +58,10 @@ class Layer:
     def as_weight(self, matrix: Array, shape: tuple[int, ...]) -> Array:
         """Return what `as_matrix` was given."""
         if self.window is None:
-            return matrix[0].T if self.is_turned else matrix[0]
-        return matrix.transpose(0, 2, 1).reshape(shape)
+            dense: Array = matrix[0].T if self.is_turned else matrix[0]
+            return dense
+        turned: Array = matrix.transpose(0, 2, 1).reshape(shape)
+        return turned
 
 
 def layers(proto: onnx.ModelProto) -> Iterator[Layer]:
