@@ -54,7 +54,7 @@ def sentences(*texts: object) -> Array:
 
 
 def opinion() -> Model:
-    """scores[N, 2] = how often a sentence says "bad", and "good"."""
+    """scores[N, 2] = how often a sentence says "bad", and "good"; kept = what each token adds."""
     table = np.zeros((len(WORDS), 2), np.float32)
     table[WORDS.index("bad"), 0] = table[WORDS.index("good"), 1] = 1
     nodes = [
@@ -72,7 +72,10 @@ def opinion() -> Model:
             helper.make_tensor_value_info("input_ids", TensorProto.INT64, tokens),
             helper.make_tensor_value_info("attention_mask", TensorProto.INT64, tokens),
         ],
-        [helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["N", 2])],
+        [
+            helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["N", 2]),
+            helper.make_tensor_value_info("kept", TensorProto.FLOAT, ["N", "tokens", 2]),
+        ],
         [
             numpy_helper.from_array(table, "table"),
             numpy_helper.from_array(np.array([2]), "last"),

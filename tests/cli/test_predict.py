@@ -6,11 +6,13 @@ import pyarrow.csv
 import pyarrow.parquet
 import pytest
 from PIL import Image
+from tests.cases.sentences import opinion, tokenization
 from tests.cli.child import tradewind
 from tests.cli.conftest import Quick
 from tests.cli.samples import Sample, contents, convolution, dense, features, scores, write_by_hand
 
-from tradewind.data import Preprocessing
+from tradewind.data import Preprocessing, carry
+from tradewind.model import Model
 from tradewind.tensors import Array
 
 TOLERANCE = 1e-5
@@ -27,6 +29,24 @@ def answers(path: Path, name: str = "logits") -> Array:
     columns = [column.to_numpy() for column in table.columns]
     assert table.column_names == [f"{name}_{index}" for index in range(len(columns))]
     return np.stack(columns, axis=1)
+
+
+def test_sentences_are_answered_by_a_model_that_brings_its_tokenizer(
+    tmp_path: Path, quick: Quick
+) -> None:
+    pytest.importorskip("tokenizers", reason="no tokenizers: they come with the extra `text`")
+    model = opinion()
+    proto = model.to_proto()
+    carry(proto, tokenization())
+    Model.from_proto(proto, model.origin).save(tmp_path / "model.onnx")
+    (tmp_path / "data.csv").write_text("sentence\ngood\na bad film\nbad bad bad\n")
+    given = ("--in", tmp_path / "data.csv", "--batch-size", 1)
+    done = quick("predict", tmp_path / "model.onnx", *given, "--out", tmp_path / "out.npz")
+    assert done.code == 0, done.err
+    assert answers(tmp_path / "out.npz", "scores").tolist() == [[0, 1], [1, 0], [3, 0]]
+    kept = answers(tmp_path / "out.npz", "kept")  # three, five and five tokens
+    assert kept.shape == (3, 5, 2)
+    assert kept[0].tolist() == [[0, 0], [0, 1], [0, 0], [0, 0], [0, 0]]
 
 
 @pytest.mark.parametrize("ending", [".npz", ".parquet", ".csv"])

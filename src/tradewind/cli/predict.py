@@ -74,7 +74,17 @@ def answer_all(opened: Opened, dataset: Dataset, batch_size: int) -> dict[str, A
             wanted = np.arange(start, start + (fixed or count))
             batch = dataset.take(np.minimum(wanted, len(dataset) - 1))
             parts.append({name: array[:count] for name, array in runner(batch).items()})
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return {name: _joined([part[name] for part in parts]) for name in parts[0]}
+
+
+def _joined(parts: list[Array]) -> Array:
+    """Return all answers, shorter ones filled up with zeros, as sentences of a batch are."""
+    shape = np.max([part.shape[1:] for part in parts], axis=0, initial=0).astype(int)
+    found = []
+    for part in parts:
+        missing = shape - part.shape[1:]
+        found.append(np.pad(part, [(0, 0), *((0, size) for size in missing)]))
+    return np.concatenate(found)
 
 
 def _write(out: Path, answers: dict[str, Array]) -> None:
