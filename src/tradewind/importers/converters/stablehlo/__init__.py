@@ -1,0 +1,1 @@
+"""StableHLO, what JAX compiles to, read operator by operator."""

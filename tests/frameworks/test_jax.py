@@ -1,0 +1,153 @@
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from tests.frameworks.table import record
+
+from tradewind.errors import ModelError
+from tradewind.importers import environment, load_model
+from tradewind.importers.jax import JaxImporter
+from tradewind.model import Model, Origin, Parity
+
+MAKING = Path(__file__).parent / "making"
+NAMES = (
+    "perceptron", "convolutions", "attention", "recurrent", "normalized", "operators", "branches",
+)  # fmt: skip
+
+
+def _packages() -> Path:
+    return next((environment("jax").folder / "lib").glob("python*/site-packages"))
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of exported functions."""
+    if not environment("jax").is_installed:
+        pytest.skip("the jax environment is missing: tradewind doctor --install jax")
+    folder = tmp_path_factory.mktemp("jax")
+    command = [environment("jax").python, MAKING / "jax_files.py", folder]
+    subprocess.run(command, check=True, env={**os.environ, "JAX_PLATFORMS": "cpu"})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def memory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of models that were imported from memory."""
+    if not environment("jax").is_installed:
+        pytest.skip("the jax environment is missing: tradewind doctor --install jax")
+    folder = tmp_path_factory.mktemp("memory")
+    command = [sys.executable, MAKING / "jax_memory.py", folder, _packages()]
+    subprocess.run(command, check=True, env={**os.environ, "JAX_PLATFORMS": "cpu"})
+    return folder
+
+
+def _remembered(folder: Path, name: str) -> tuple[Model, list[str]]:
+    told = json.loads((folder / f"{name}.json").read_text())
+    origin = told["origin"]
+    parity = Parity(**origin["parity"])
+    where = Origin(origin["framework"], origin["source"], parity)
+    return Model((folder / f"{name}.onnx").read_bytes(), where), told["notes"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("form", ["free", "fixed"])
+def test_exported_functions_are_imported(files: Path, name: str, form: str) -> None:
+    model = load_model(files / f"{name}.{form}")
+    assert model.origin.framework == "jax"
+    assert model.origin.parity is not None
+    assert model.signature.has_free_batch == (form == "free")
+    record("JAX", f"jax.export, {form} batch", name, model)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_functions_in_memory_take_any_number_of_examples(memory: Path, name: str) -> None:
+    model, notes = _remembered(memory, name)
+    assert model.signature.has_free_batch
+    assert notes == []
+    record("JAX", "function in memory", name, model)
+
+
+def test_a_function_that_wants_one_number_of_examples_gets_it(memory: Path) -> None:
+    model, notes = _remembered(memory, "fixed")
+    assert model.signature.fixed_batch == 4
+    assert "first dimension" in notes[0]
+    record("JAX", "function in memory", "fixed", model, note=notes[0])
+
+
+def test_an_exported_function_in_memory_is_imported(memory: Path) -> None:
+    model, _ = _remembered(memory, "exported")
+    assert model.signature.inputs[0].shape == (3,)
+
+
+def test_parameters_become_weights_under_one_input(memory: Path) -> None:
+    model, _ = _remembered(memory, "convolutions")
+    assert [spec.name for spec in model.signature.inputs] == ["image"]
+    kinds = [node.op_type for node in model.to_proto().graph.node]
+    assert kinds.count("Conv") == 2
+    assert {"MaxPool", "AveragePool", "MatMul"} <= set(kinds)
+
+
+def test_foreign_code_is_named(memory: Path) -> None:
+    assert "callback" in (memory / "foreign.txt").read_text()
+
+
+def test_a_function_that_fails_says_so(memory: Path) -> None:
+    assert "a function that JAX can export" in (memory / "failing.txt").read_text()
+
+
+def test_names_of_dictionaries_are_kept(files: Path) -> None:
+    model = load_model(files / "named")
+    assert [spec.name for spec in model.signature.inputs] == ["left", "right"]
+    assert [spec.name for spec in model.signature.outputs] == ["sum"]
+
+
+def test_operators_without_converter_are_named(files: Path) -> None:
+    with pytest.raises(ModelError, match="fft"):
+        load_model(files / "waves")
+
+
+@pytest.mark.parametrize("share", [0.5, 0.95])
+def test_a_file_that_is_cut_off_is_refused(files: Path, tmp_path: Path, share: float) -> None:
+    content = (files / "perceptron.free").read_bytes()
+    path = tmp_path / "cut"
+    path.write_bytes(content[: int(len(content) * share)])
+    with pytest.raises(ModelError):
+        load_model(path)
+
+
+def test_a_byte_that_changed_never_changes_the_answers(
+    files: Path, tmp_path: Path, random: np.random.Generator
+) -> None:
+    content = bytearray((files / "perceptron.fixed").read_bytes())
+    path = tmp_path / "changed"
+    for place in random.integers(0, len(content), 5):
+        path.write_bytes(bytes(content[:place]) + b"\x5a" + bytes(content[place + 1 :]))
+        try:
+            model = load_model(path)
+        except ModelError:
+            continue
+        assert model.origin.parity is not None  # compared with what the file says now
+
+
+def test_other_files_are_not_taken(tmp_path: Path, files: Path) -> None:
+    other = tmp_path / "other"
+    other.write_bytes(b"\x10\0\0\0" + b"TFL3" + b"\0" * 64)
+    assert not JaxImporter().matches(other)
+    graph = onnx.helper.make_model(onnx.helper.make_graph([], "g", [], []))
+    other.write_bytes(graph.SerializeToString())
+    assert not JaxImporter().matches(other)
+    assert JaxImporter().matches(files / "perceptron.free")
+
+
+def test_without_the_environment_the_message_says_how_to_get_it(
+    files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, needs: Callable[[str], None]
+) -> None:
+    monkeypatch.setenv("TRADEWIND_HOME", str(tmp_path))
+    with pytest.raises(ModelError, match="doctor --install jax"):
+        load_model(files / "perceptron.free")
