@@ -5,12 +5,13 @@ import pytest
 from tests.search.stage import baseline, job, numbered, trial
 
 from tradewind.budget import Budget
+from tradewind.engines import OnnxRuntime, OpenVINO
 from tradewind.evidence import PairedCounts
 from tradewind.measure import Within
 from tradewind.runners import AgreementPredictor, Margin, Scores
 from tradewind.search.cascades import SHARES, Proposal, propose
 from tradewind.search.job import Job
-from tradewind.search.plans import Plan
+from tradewind.search.plans import Plan, Stage
 from tradewind.search.scoring import find_scores
 from tradewind.search.trials import Seen, Trial
 from tradewind.tensors import Array
@@ -62,7 +63,7 @@ def test_a_variant_that_loses_too_much_alone_becomes_a_first_stage(
     assert cheap.select.drop > 0.03
     assert 1 <= len(found) <= len(SHARES)
     for one in found:
-        assert one.plan.stages == (cheap.plan.last, original.plan.last)
+        assert one.plan.stages == (cheap.plan.last.resting(), original.plan.last.resting())
         assert one.select.drop < 0.02
         assert 0 < one.escalated < 0.7
 
@@ -115,7 +116,7 @@ def test_a_cascade_has_to_be_cheaper_than_what_keeps_the_budget_alone(
     found = propose(job(budget=Budget(max_drop=0.02)), SCORES, original, [cheap, alone])
     assert {one.plan.last.graph.label for one in found} <= {"int8", "original"}
     # the quicker of two that may answer last
-    assert found[0].plan.last == alone.plan.last
+    assert found[0].plan.last == alone.plan.last.resting()
 
 
 def test_what_was_refused_or_hardly_seen_is_no_stage(random: np.random.Generator) -> None:
@@ -177,6 +178,23 @@ def test_without_class_scores_there_is_no_cascade_and_it_is_said_why() -> None:
     found, why = find_scores(numbers, sample)
     assert found is None
     assert "class scores" in why
+
+
+def test_threads_of_one_stage_leave_the_cores_to_the_other() -> None:
+    graph = baseline().plan.last.graph
+    for engine, is_changed in (
+        (OnnxRuntime(), True), (OnnxRuntime(threads=2), True), (OnnxRuntime(threads=1), False),
+        (OpenVINO(), False),
+    ):  # fmt: skip
+        stage = Stage(graph, engine)
+        assert (stage.resting() != stage) is is_changed
+        assert getattr(stage.resting().engine, "spin", False) is (engine == OnnxRuntime(threads=1))
+
+
+def test_code_of_its_own_is_compiled_for_the_sizes_that_are_asked() -> None:
+    graph = baseline().plan.last.graph
+    assert Stage(graph, OpenVINO()).quick_at(64, 1, 1).engine == OpenVINO(batch_sizes=(1, 64))
+    assert Stage(graph, OnnxRuntime()).quick_at(64, 1).engine == OnnxRuntime()
 
 
 def test_a_plan_says_what_it_is() -> None:

@@ -215,8 +215,9 @@ def _graphs(pair: _Pair) -> str:
 
 def _proposals(pair: _Pair) -> list[Proposal]:
     found: dict[str, Proposal] = {}
+    stages = (pair.first.plan.last.resting(), pair.last.plan.last.resting())
     for step in pair.steps:
-        plan = Plan((pair.first.plan.last, pair.last.plan.last), (pair.rule.at(step.threshold),))
+        plan = Plan(stages, (pair.rule.at(step.threshold),))
         name = f"{plan.name}-{round(100 * step.escalated)}"
         found.setdefault(name, Proposal(plan, name, step.counts, step.escalated, step.cost))
     return list(found.values())

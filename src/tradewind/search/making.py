@@ -1,11 +1,12 @@
 """Graphs made from the original, each checked before anybody relies on it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from tradewind.engines import OnnxRuntime
 from tradewind.errors import TradewindError
 from tradewind.model import Model
-from tradewind.passes import Fold, Observed, Pass, UpgradeOpset, apply_isolated, check
+from tradewind.passes import Distil, Fold, Observed, Pass, UpgradeOpset, apply_isolated, check
 from tradewind.search.candidates import Graph
 from tradewind.tensors import Tensors
 
@@ -47,8 +48,12 @@ class Maker:
             PassError: the pass failed, or its result did not pass the check.
         """
         seen = self._observe(step.needs(graph.model).examples)
+        if isinstance(step, Distil):
+            seen = replace(seen, original=self._model)
         change = apply_isolated(step, graph.model, seen, timeout_s)
-        if change.model.digest in self._digests or _is_same(graph.model, change.model):
+        if change.model.digest in self._digests:
+            return None
+        if step.is_lossless and _is_same(graph.model, change.model):
             return None
         if step.is_lossless:  # others are judged on every engine, not all of which may run them
             check(self._model, change.model, self._sample, OnnxRuntime(), is_lossless=True)

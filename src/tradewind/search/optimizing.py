@@ -6,27 +6,25 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tradewind.budget import Budget
-from tradewind.bundle import CASCADE, Refusal
+from tradewind.bundle import Refusal
 from tradewind.data import Dataset, Unlabelled, split, without_known
-from tradewind.errors import Stopped, TradewindError
+from tradewind.errors import Stopped
 from tradewind.evidence import minimum_examples
 from tradewind.measure import parse_metric, this_machine
 from tradewind.model import Model
-from tradewind.search.candidates import Graph, quantizers, variant_name
-from tradewind.search.cascades import propose
 from tradewind.search.certifying import Certifier, order
 from tradewind.search.choosing import choose
 from tradewind.search.costs import cost_of
 from tradewind.search.finals import finalists, race, weigh
 from tradewind.search.job import Job, check_truth
-from tradewind.search.making import Maker
 from tradewind.search.progress import Progress, Silence
-from tradewind.search.screening import Screen, reason_of
-from tradewind.search.settings import Deadline, SearchSettings
+from tradewind.search.screening import Screen
+from tradewind.search.settings import SHARES, Deadline, SearchSettings
 from tradewind.search.trials import Trial
+from tradewind.search.trying import Attempts
 
-# shares of the time at which a stage must have ended
-DATA_CHECKED, SCREENED, CASCADED, CERTIFIED, TIMED = 0.05, 0.48, 0.55, 0.80, 0.95
+DATA_CHECKED = 0.05
+"""Share of the time in which the data are read once."""
 
 
 @dataclass
@@ -125,31 +123,27 @@ class _Search:
     def __init__(self, job: Job, progress: Progress) -> None:
         self._job = job
         self._told = progress
-        self._refused: list[Refusal] = []
-        self._trials: list[Trial] = []
+        self._shares = SHARES[job.settings.effort]
         self._is_complete = True
-        self._screened = SCREENED
 
     def run(self) -> Outcome:
         job = self._job
         self._told.begin("running the original")
         try:
-            screen = Screen(job, SCREENED)
+            screen = Screen(job, self._shares.screened)
         except KeyboardInterrupt:
             raise Stopped("optimize", "time to run the original", "an interruption") from None
         baseline = screen.baseline.trial
-        if screen.scores is None:  # the time for cascades is free
-            self._screened = CASCADED
-            screen.extend(CASCADED)
         self._warn(screen)
+        attempts = Attempts(job, screen, self._told)
         try:
-            self._try_all(screen)
-            self._try_cascades(screen)
+            attempts.run()
         except KeyboardInterrupt:
             self._stop("interrupted: going on with what was finished")
         finally:
             screen.baseline.runner.close()
-        queue = order(job, baseline, self._trials)
+        self._is_complete &= attempts.is_complete
+        queue = order(job, baseline, attempts.trials)
         try:
             self._certify(baseline, queue)
         except KeyboardInterrupt:
@@ -157,7 +151,7 @@ class _Search:
         entrants = finalists(baseline, queue, cost_of(job))
         self._told.begin("timing the finalists", len(entrants))
         try:
-            race(job, entrants, screen.inputs, job.deadline.at(TIMED))
+            race(job, entrants, screen.inputs, job.deadline.at(self._shares.timed))
             weigh(job, entrants, screen.inputs)
         except KeyboardInterrupt:
             self._stop("interrupted: timing once more, for a moment only")
@@ -165,7 +159,7 @@ class _Search:
         chosen, reason = choose(job.budget, entrants)
         if chosen is baseline and len(entrants) == 1:
             reason = self._why_nothing(reason)
-        return self._outcome(baseline, chosen, reason)
+        return self._outcome(attempts, baseline, chosen, reason)
 
     def _why_nothing(self, reason: str) -> str:
         """Say what kept everything cheaper from being certified."""
@@ -202,96 +196,16 @@ class _Search:
         self._is_complete = False
         self._told.note(why)
 
-    def _try_all(self, screen: Screen) -> None:
-        job = self._job
-        maker = Maker(job.model, job.observe, job.sample())
-        original = screen.baseline.trial.plan.last.graph
-        self._told.begin("trying variants")
-        self._look(screen, original)
-        base, troubles = maker.base(max(job.deadline.left_s(self._screened), 1.0))
-        self._refused += [Refusal("fold", trouble.splitlines()[0]) for trouble in troubles]
-        for step in quantizers(job.model, job.settings.effort, job.hardware):
-            left_s = job.deadline.left_s(self._screened)
-            if left_s <= 1:
-                self._refused.append(Refusal(step.label, "not tried: time ran out"))
-                self._is_complete = False
-                continue
-            self._told.step(step.label)
-            try:
-                graph = maker.apply(base, step, left_s)
-            except TradewindError as error:
-                self._refused.append(Refusal(step.label, str(error).splitlines()[0]))
-                continue
-            if graph is not None:
-                self._look(screen, graph)
-        if base.steps:  # rarely faster: the engines fold for themselves
-            self._look(screen, base)
-
-    def _look(self, screen: Screen, graph: Graph) -> None:
-        """Screen one graph on every engine."""
-        for engines in screen.engines(graph):
-            trial_name = variant_name(graph, engines[0])
-            if not screen.has_time:
-                self._refused.append(Refusal(trial_name, "not tried: time ran out"))
-                self._is_complete = False
-                continue
-            self._told.step(trial_name)
-            try:
-                trial = screen.look(graph, engines)
-            except TradewindError as error:
-                self._refused.append(Refusal(trial_name, reason_of(error)))
-                continue
-            if trial.plan != screen.baseline.trial.plan:
-                self._trials.append(trial)
-                self._tell_best(screen.baseline.trial)
-
-    def _try_cascades(self, screen: Screen) -> None:
-        """Look at the cascades that promise most, by what every variant said alone."""
-        job, baseline = self._job, screen.baseline.trial
-        if screen.scores is None:
-            self._refused.append(Refusal(CASCADE, screen.no_cascade))
-            return
-        screen.extend(CASCADED)
-        proposals = propose(job, screen.scores, baseline, self._trials)
-        if not proposals:
-            why = "none would be cheaper than the best variant alone and keep the promise"
-            self._refused.append(Refusal(CASCADE, why))
-        for proposal in proposals:
-            if not screen.has_time:
-                self._refused.append(Refusal(proposal.name, "not tried: time ran out"))
-                self._is_complete = False
-                continue
-            self._told.step(proposal.name)
-            try:
-                trial = screen.measured(proposal.plan, proposal.escalated)
-            except TradewindError as error:
-                self._refused.append(Refusal(proposal.name, reason_of(error)))
-                continue
-            trial.name, trial.select = proposal.name, proposal.select
-            self._trials.append(trial)
-            self._tell_best(baseline)
-
-    def _tell_best(self, baseline: Trial) -> None:
-        cost = cost_of(self._job)
-        keeping = [
-            trial
-            for trial in self._trials
-            if trial.select is not None and trial.select.drop < self._job.budget.max_drop
-        ]
-        best = min(keeping, key=cost, default=baseline)
-        if cost(best) < cost(baseline):
-            self._told.best(f"{best.name}, about {cost(baseline) / cost(best):.1f} times")
-
     def _certify(self, baseline: Trial, queue: list[Trial]) -> None:
         job = self._job
         self._told.begin("certifying", len(queue))
         self._told.step("original")
-        until = max(job.deadline.at(CERTIFIED), job.deadline.clock() + 1.0)
+        until = max(job.deadline.at(self._shares.certified), job.deadline.clock() + 1.0)
         Certifier(job, baseline, until).run(queue, self._told)
 
-    def _outcome(self, baseline: Trial, chosen: Trial, reason: str) -> Outcome:
-        trials = [baseline, *self._trials]
-        refused = self._refused + [
+    def _outcome(self, attempts: Attempts, baseline: Trial, chosen: Trial, reason: str) -> Outcome:
+        trials = [baseline, *attempts.trials]
+        refused = attempts.refused + [
             Refusal(trial.name, why)
             for trial in trials
             for why in trial.refusals[-1:]

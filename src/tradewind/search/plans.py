@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Self
 
-from tradewind.engines import Engine, OpenVINO, compile_stages
+from tradewind.engines import Engine, OnnxRuntime, OpenVINO, compile_stages
 from tradewind.model import Model
 from tradewind.runners import ConfidenceRule, Runner
 from tradewind.search.candidates import Graph, variant_name
@@ -36,6 +36,12 @@ class Stage:
     def part(self) -> tuple[Model, Engine]:
         """What is compiled."""
         return self.graph.model, self.engine
+
+    def resting(self) -> "Stage":
+        """Return the stage with threads that do not wait busily while another stage computes."""
+        if not isinstance(self.engine, OnnxRuntime) or self.engine.threads == 1:
+            return self
+        return replace(self, engine=replace(self.engine, spin=False))
 
     def quick_at(self, *sizes: int) -> "Stage":
         """Return the stage with code of its own for just these batch sizes, where that helps."""

@@ -34,6 +34,23 @@ class SearchSettings:
             raise SettingError("--seed", "0 or more", str(self.seed))
 
 
+@dataclass(frozen=True)
+class Shares:
+    """Of the time given, when each stage of a search must have ended."""
+
+    screened: float  # variants are made and looked at
+    cascaded: float  # cascades of them are looked at
+    certified: float
+    timed: float
+
+
+SHARES: dict[Effort, Shares] = {
+    "quick": Shares(0.48, 0.55, 0.80, 0.95),
+    "normal": Shares(0.48, 0.55, 0.80, 0.95),
+    "thorough": Shares(0.62, 0.68, 0.85, 0.95),  # training takes what it is given
+}
+
+
 def parse_time(text: str) -> float:
     """Return the seconds that `90`, `90s`, `5m` or `1.5h` stand for.
 

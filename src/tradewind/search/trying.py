@@ -1,0 +1,166 @@
+"""The stage in which variants are made and looked at, one after the other."""
+
+from collections.abc import Sequence
+
+from tradewind.bundle import CASCADE, Refusal
+from tradewind.errors import TradewindError
+from tradewind.passes import Pass
+from tradewind.search.candidates import Graph, quantizers, variant_name
+from tradewind.search.cascades import propose
+from tradewind.search.costs import cost_of
+from tradewind.search.job import Job
+from tradewind.search.making import Maker
+from tradewind.search.progress import Progress
+from tradewind.search.screening import Screen, reason_of
+from tradewind.search.settings import SHARES
+from tradewind.search.shrinking import Recipe, limit_s, recipes
+from tradewind.search.trials import Trial
+
+_LEAST_S = 1.0
+_NO_TIME = "not tried: time ran out"
+_NO_CASCADE = "none would be cheaper than the best variant alone and keep the promise"
+
+
+class Attempts:
+    """What was tried, until time ran out or somebody interrupted.
+
+    Args:
+        job: what the search works on.
+        screen: looks at variants.
+        progress: is told what happens.
+    """
+
+    def __init__(self, job: Job, screen: Screen, progress: Progress) -> None:
+        self.trials: list[Trial] = []
+        self.refused: list[Refusal] = []
+        self.is_complete = True
+        self._job = job
+        self._screen = screen
+        self._told = progress
+        self._shares = SHARES[job.settings.effort]
+        # without class scores there are no cascades to keep time for
+        has_scores = screen.scores is not None
+        self._screened = self._shares.screened if has_scores else self._shares.cascaded
+        screen.extend(self._screened)
+
+    def run(self) -> None:
+        """Try single graphs in the order in which they pay most often, then cascades of them."""
+        job = self._job
+        maker = Maker(job.model, job.observe, job.sample())
+        self._told.begin("trying variants")
+        self._look(self._screen.baseline.trial.plan.last.graph)
+        base, troubles = maker.base(max(self._left_s, _LEAST_S))
+        self.refused += [Refusal("fold", trouble.splitlines()[0]) for trouble in troubles]
+        likely = quantizers(job.model, "quick", job.hardware)
+        for step in likely:
+            self._make(maker, base, (step,))
+        for recipe in recipes(job.model, job.settings.effort, self._left_s):
+            self._make(maker, base, recipe, quantizer=self._best_quantizer(likely))
+        for step in quantizers(job.model, job.settings.effort, job.hardware):
+            if step not in likely:
+                self._make(maker, base, (step,))
+        if base.steps:  # rarely faster: the engines fold for themselves
+            self._look(base)
+        self._try_cascades()
+
+    @property
+    def _left_s(self) -> float:
+        """Seconds in which variants may be made."""
+        return self._job.deadline.left_s(self._screened)
+
+    def _make(
+        self, maker: Maker, base: Graph, recipe: Recipe, quantizer: Pass | None = None
+    ) -> None:
+        """Apply passes one after the other, and look at the graph in the end.
+
+        Args:
+            maker: applies them.
+            base: what they start from.
+            recipe: the passes.
+            quantizer: applied in the end; None when what the recipe made is looked at.
+        """
+        graph = base
+        name = ", ".join(step.label for step in recipe)
+        for step in (*recipe, *([quantizer] if quantizer else [])):
+            if self._left_s <= _LEAST_S:
+                self._refuse_untried(name)
+                return
+            self._told.step(step.label)
+            try:
+                made = maker.apply(graph, step, self._limit_s(step, recipe))
+            except TradewindError as error:
+                self.refused.append(Refusal(name, str(error).splitlines()[0]))
+                return
+            if made is None:
+                return
+            graph = made
+        self._look(graph)
+
+    def _limit_s(self, step: Pass, recipe: Recipe) -> float:
+        """Return the seconds for one pass; smaller graphs leave some for what comes after."""
+        is_alone = len(recipe) == 1 and recipe[0].name.startswith("quantize")
+        return self._left_s if is_alone else limit_s(step, self._left_s)
+
+    def _best_quantizer(self, likely: Sequence[Pass]) -> Pass | None:
+        """Return what made the cheapest graph until now; None where int8 does not pay here."""
+        cost = cost_of(self._job)
+        quick = sorted((one for one in self.trials if not one.refusals), key=cost)
+        if not quick:
+            return likely[0] if likely else None
+        found = [step for step in quick[0].plan.last.graph.steps if not step.is_lossless]
+        return found[-1] if found else None
+
+    def _look(self, graph: Graph) -> None:
+        """Screen one graph on every engine."""
+        for engines in self._screen.engines(graph):
+            name = variant_name(graph, engines[0])
+            if not self._screen.has_time:
+                self._refuse_untried(name)
+                continue
+            self._told.step(name)
+            try:
+                trial = self._screen.look(graph, engines)
+            except TradewindError as error:
+                self.refused.append(Refusal(name, reason_of(error)))
+                continue
+            if trial.plan != self._screen.baseline.trial.plan:
+                self._keep(trial)
+
+    def _try_cascades(self) -> None:
+        """Look at the cascades that promise most, by what every variant said alone."""
+        screen = self._screen
+        if screen.scores is None:
+            self.refused.append(Refusal(CASCADE, screen.no_cascade))
+            return
+        screen.extend(self._shares.cascaded)
+        proposals = propose(self._job, screen.scores, screen.baseline.trial, self.trials)
+        if not proposals:
+            self.refused.append(Refusal(CASCADE, _NO_CASCADE))
+        for proposal in proposals:
+            if not screen.has_time:
+                self._refuse_untried(proposal.name)
+                continue
+            self._told.step(proposal.name)
+            try:
+                trial = screen.measured(proposal.plan, proposal.escalated)
+            except TradewindError as error:
+                self.refused.append(Refusal(proposal.name, reason_of(error)))
+                continue
+            trial.name, trial.select = proposal.name, proposal.select
+            self._keep(trial)
+
+    def _refuse_untried(self, name: str) -> None:
+        self.refused.append(Refusal(name, _NO_TIME))
+        self.is_complete = False
+
+    def _keep(self, trial: Trial) -> None:
+        self.trials.append(trial)
+        cost, baseline = cost_of(self._job), self._screen.baseline.trial
+        keeping = [
+            one
+            for one in self.trials
+            if one.select is not None and one.select.drop < self._job.budget.max_drop
+        ]
+        best = min(keeping, key=cost, default=baseline)
+        if cost(best) < cost(baseline):
+            self._told.best(f"{best.name}, about {cost(baseline) / cost(best):.1f} times")

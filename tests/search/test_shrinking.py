@@ -1,0 +1,47 @@
+import pytest
+from tests.cases import CASES
+from tests.search.stage import two_classes
+
+from tradewind.passes import PASSES, Distil, DropBlocks, PruneChannels
+from tradewind.search.shrinking import limit_s, recipes
+
+BY_NAME = {case.name: case for case in CASES}
+
+
+def test_a_quick_search_makes_nothing_smaller() -> None:
+    assert recipes(BY_NAME["residual"].model, "quick", 100) == []
+
+
+def test_a_graph_without_weights_is_not_shrunk() -> None:
+    for name in ("encoder", "through"):
+        assert recipes(BY_NAME[name].model, "thorough", 100) == []
+
+
+def test_without_training_what_is_cut_is_only_fitted_anew() -> None:
+    found = recipes(BY_NAME["residual"].model, "normal", 100)
+    assert found
+    assert all(len(recipe) == 1 for recipe in found)
+    assert {type(step) for recipe in found for step in recipe} <= {PruneChannels, DropBlocks}
+
+
+def test_a_thorough_search_trains_where_that_is_possible() -> None:
+    found = recipes(two_classes(), "thorough", 1000.0)
+    trained = [recipe for recipe in found if any(isinstance(one, Distil) for one in recipe)]
+    if Distil not in PASSES:
+        assert found
+        assert not trained
+        return
+    assert trained == found
+    seconds = [one.time_s for recipe in found for one in recipe if isinstance(one, Distil)]
+    assert sum(seconds) < 1000.0
+
+
+@pytest.mark.parametrize("left_s", [5.0, 100.0, 10_000.0])
+def test_no_step_may_take_longer_than_what_is_left(left_s: float) -> None:
+    for recipe in recipes(two_classes(), "thorough", left_s):
+        for step in recipe:
+            assert 0 < limit_s(step, left_s) <= left_s
+
+
+def test_training_has_time_to_end_by_itself() -> None:
+    assert limit_s(Distil(time_s=30), 1000) > 30
