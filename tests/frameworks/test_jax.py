@@ -94,7 +94,7 @@ def test_parameters_become_weights_under_one_input(memory: Path) -> None:
 
 
 def test_foreign_code_is_named(memory: Path) -> None:
-    assert "callback" in (memory / "foreign.txt").read_text()
+    assert "a function that JAX can export" in (memory / "foreign.txt").read_text()
 
 
 def test_a_function_that_fails_says_so(memory: Path) -> None:

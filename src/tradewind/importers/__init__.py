@@ -3,6 +3,7 @@
 from tradewind.importers.environments import ENVIRONMENTS, environment, install
 from tradewind.importers.huggingface import HuggingFaceImporter
 from tradewind.importers.importer import Importer
+from tradewind.importers.jax import JaxFunction
 from tradewind.importers.loading import IMPORTERS, TRUSTING, is_model, load_model
 from tradewind.importers.metadata import notes_of
 from tradewind.importers.onnx import OnnxImporter
@@ -15,6 +16,7 @@ __all__ = [
     "TRUSTING",
     "HuggingFaceImporter",
     "Importer",
+    "JaxFunction",
     "OnnxImporter",
     "SklearnImporter",
     "TorchImporter",

@@ -8,10 +8,13 @@ from tradewind.errors import ModelError
 from tradewind.importers.catboost import CatboostImporter
 from tradewind.importers.huggingface import HuggingFaceImporter
 from tradewind.importers.importer import Importer
-from tradewind.importers.lightgbm import LightgbmImporter
+from tradewind.importers.jax import JaxImporter
 from tradewind.importers.keras import KerasImporter
+from tradewind.importers.lightgbm import LightgbmImporter
 from tradewind.importers.lookalikes import lookalike
 from tradewind.importers.onnx import OnnxImporter
+from tradewind.importers.openvino import OpenVinoImporter
+from tradewind.importers.paddle import PaddleImporter
 from tradewind.importers.pytorch import TorchImporter, names_factory
 from tradewind.importers.sklearn import SklearnImporter
 from tradewind.importers.tensorflow import TensorflowImporter
@@ -30,6 +33,9 @@ IMPORTERS: tuple[Importer, ...] = (
     TensorflowImporter(),
     TorchImporter(),
     HuggingFaceImporter(),
+    JaxImporter(),
+    OpenVinoImporter(),
+    PaddleImporter(),
     OnnxImporter(),
 )
 """Every importer, asked in this order; ONNX, which no magic number tells, comes last."""
@@ -54,7 +60,7 @@ def load_model(
     Args:
         source: a file or folder by name, `package.module:function` that builds a PyTorch module,
             or a model in memory (`onnx.ModelProto`, fitted scikit-learn estimator,
-            `torch.nn.Module` …).
+            `torch.nn.Module`, `JaxFunction` …).
         columns: the columns of a scikit-learn estimator, as `SklearnImporter` takes them.
         weights: the file of weights for a module that a function builds.
         inputs: what a PyTorch module takes, as `TorchImporter` takes it.

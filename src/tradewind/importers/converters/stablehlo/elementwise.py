@@ -176,7 +176,8 @@ ELEMENTWISE = {
     **dict.fromkeys(_SAME, same),
     "exponential_minus_one": exponential_minus_one, "log_plus_one": log_plus_one, "rsqrt": rsqrt,
     "cbrt": cbrt, "square": square, "round_nearest_afz": round_away, "is_finite": is_finite,
-    "remainder": remainder, "atan2": atan2, "and": logical, "or": logical, "xor": logical, "not": logical,
+    "remainder": remainder, "atan2": atan2, "and": logical, "or": logical, "xor": logical,
+    "not": logical,
     "compare": compare, "select": select, "clamp": clamp, "convert": convert,
     "optimization_barrier": identity,
 }  # fmt: skip
