@@ -11,6 +11,7 @@ import onnx
 from tradewind.errors import ModelError
 from tradewind.importers.functions import all_nodes, check_functions, write_out_functions
 from tradewind.importers.importer import Importer
+from tradewind.importers.inference import infer_outputs
 from tradewind.importers.weights import has_outside_weights, take_in_weights
 from tradewind.model import MAX_BYTES, Model, Origin
 
@@ -76,7 +77,7 @@ def freeze(proto: onnx.ModelProto, origin: Origin) -> Model:
         _check_operators(proto.graph.node, proto.opset_import, proto.functions, where)
         _name_batch(proto.graph)
         if any(_is_vague(output) for output in proto.graph.output):
-            _infer_outputs(proto)
+            _complete_outputs(proto.graph, infer_outputs(proto))
         onnx.checker.check_model(proto, full_check=False)
         model = Model.from_proto(write_out_functions(proto), origin)
         signature = model.signature
@@ -177,10 +178,8 @@ def _is_vague(value: onnx.ValueInfoProto) -> bool:
     )
 
 
-def _infer_outputs(proto: onnx.ModelProto) -> None:
-    inferred = onnx.shape_inference.infer_shapes(proto, strict_mode=False)
-    found = {value.name: value for value in inferred.graph.output}
-    for output in proto.graph.output:
+def _complete_outputs(graph: onnx.GraphProto, found: dict[str, onnx.ValueInfoProto]) -> None:
+    for output in graph.output:
         if _is_vague(output) and output.name in found:
             output.type.CopyFrom(found[output.name].type)
 
