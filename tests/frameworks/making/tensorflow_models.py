@@ -1,4 +1,4 @@
-"""Small trained models in the formats of Keras and TensorFlow: `python FILE FOLDER`."""
+"""Small trained models in the formats of Keras and TensorFlow: `python FILE PART FOLDER`."""
 
 import os
 import sys
@@ -90,6 +90,12 @@ def gru(k: Any) -> Any:
     return k.Model(frames, k.layers.Dense(3, activation="softmax")(hidden))
 
 
+def long_lstm(k: Any) -> Any:
+    """More frames than the memory of TensorFlow Lite's LSTM can count to."""
+    frames = k.Input((25, 3), name="frames")
+    return k.Model(frames, k.layers.LSTM(4, return_sequences=True)(frames))
+
+
 def embedding(k: Any) -> Any:
     """Token numbers in, attention between them."""
     ids = k.Input((10,), dtype="int32", name="ids")
@@ -106,6 +112,8 @@ MODELS: tuple[Callable[[Any], Any], ...] = (
     dense, convolution, depthwise, upscaling, lstm, gru, embedding,
 )  # fmt: skip
 
+RECURRENT = (lstm, gru, long_lstm)
+
 
 def trained(build: Callable[[Any], Any], library: Any) -> Any:
     """Return a model after a few steps on noise, so that every weight and average has moved."""
@@ -115,7 +123,7 @@ def trained(build: Callable[[Any], Any], library: Any) -> Any:
     inputs = [examples(value, random, 64) for value in model.inputs]
     outputs = [random.normal(size=(64, *value.shape[1:])) for value in model.outputs]
     model.compile(optimizer="adam", loss=["mse"] * len(outputs))
-    model.fit(inputs, outputs, batch_size=16, epochs=2, verbose=0)
+    model.fit(inputs, outputs, batch_size=16, epochs=1, verbose=0)
     return model
 
 
@@ -132,7 +140,8 @@ def write_keras(folder: Path) -> None:
     for build in MODELS:
         model = trained(build, keras)
         model.save(folder / f"{build.__name__}.keras")
-        model.save(folder / f"{build.__name__}_3.h5")
+        if build is convolution:
+            model.save(folder / f"{build.__name__}_3.h5")
         trained(build, tf_keras).save(folder / f"{build.__name__}_2.h5")
     trained(dense, tf_keras).save(folder / "dense_2.keras")
     function = keras.layers.Lambda(lambda x: x * 2)
@@ -149,6 +158,8 @@ def write_keras(folder: Path) -> None:
 def write_lite(folder: Path) -> None:
     """Write every model for TensorFlow Lite: real, with 8-bit weights, and 8-bit throughout."""
     for build in MODELS:
+        if build in RECURRENT:
+            continue
         model = trained(build, keras)
         for kind in ("float", "hybrid", "int8", "float16"):
             converter = tf.lite.TFLiteConverter.from_keras_model(model)
@@ -162,12 +173,33 @@ def write_lite(folder: Path) -> None:
                 if build is not embedding:
                     converter.inference_input_type = tf.int8
                     converter.inference_output_type = tf.int8
-            try:
-                content = converter.convert()
-            except Exception as error:
-                print(f"{build.__name__}_{kind}: {str(error).splitlines()[0][:120]}")
-                continue
-            (folder / f"{build.__name__}_{kind}.tflite").write_bytes(content)
+            (folder / f"{build.__name__}_{kind}.tflite").write_bytes(converter.convert())
+    write_recurrent(folder)
+
+
+def write_recurrent(folder: Path) -> None:
+    """Write sequences for TensorFlow Lite, which has them with a fixed number of examples.
+
+    LSTMs become one operator each, whose limits a long sequence reaches; GRUs become loops.
+    """
+    for build in RECURRENT:
+        model = trained(build, tf_keras)
+        if build is long_lstm:
+            model.set_weights([weights * 8 for weights in model.get_weights()])
+        place = folder / build.__name__
+        (value,) = model.inputs
+        spec = tf.TensorSpec((1, *value.shape[1:]), value.dtype, name="frames")
+
+        @tf.function(input_signature=[spec])  # type: ignore[untyped-decorator]
+        def called(frames: Any, model: Any = model) -> Any:
+            return model(frames, training=False)
+
+        tf.saved_model.save(model, str(place), signatures=called)
+        for kind in ("float", "hybrid"):
+            converter = tf.lite.TFLiteConverter.from_saved_model(str(place))
+            if kind == "hybrid":
+                converter.optimizations = [tf.lite.Optimize.DEFAULT]
+            place.with_name(f"{place.name}_{kind}.tflite").write_bytes(converter.convert())
 
 
 def _calibration(model: Any) -> Iterator[list[Any]]:
@@ -256,8 +288,8 @@ def write_frozen(folder: Path) -> None:
         (folder / "frozen.pb").write_bytes(frozen.SerializeToString())
 
 
+PARTS = {"tensorflow": write_tensorflow, "keras": write_keras, "lite": write_lite}
+
 if __name__ == "__main__":
-    target = Path(sys.argv[1])
     tf.config.threading.set_intra_op_parallelism_threads(2)
-    for write in (write_tensorflow, write_keras, write_lite):
-        write(target)
+    PARTS[sys.argv[1]](Path(sys.argv[2]))

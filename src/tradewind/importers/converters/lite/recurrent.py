@@ -9,7 +9,8 @@ from onnx import TensorProto, helper
 
 from .elementwise import Step
 from .hybrid import real_values
-from .reading import Graph, Operator
+from .limited import Cell, limited
+from .reading import Array, Graph, Operator
 from .writing import Writer
 
 _GATES = (0, 3, 1, 2)
@@ -18,11 +19,11 @@ _GATES = (0, 3, 1, 2)
 
 def _lstm(writer: Writer, operator: Operator) -> None:
     """Add a whole sequence; projections, peepholes and normalized layers are left to others."""
+    options, source = operator.options, operator.inputs[0]
     if any(operator.input(i) >= 0 for i in (9, 10, 11, 16, 17, 20, 21, 22, 23)):
         raise ValueError("an LSTM as Keras makes it", "one with peepholes or projections", "")
-    options, source = operator.options, operator.inputs[0]
-    if options.cellClip or options.fusedActivationFunction != schema.ActivationFunctionType.TANH:
-        raise ValueError("an LSTM as Keras makes it", "one with clipping or without tanh", "")
+    if options.fusedActivationFunction != schema.ActivationFunctionType.TANH:
+        raise ValueError("an LSTM as Keras makes it", "one without tanh", "")
     if operator.input(1) < 0:
         raise ValueError("an LSTM as Keras makes it", "one with coupled gates", "")
     weights, recurrent, bias = (
@@ -32,6 +33,21 @@ def _lstm(writer: Writer, operator: Operator) -> None:
     sequence = writer.real(source)
     if not options.timeMajor:
         sequence = writer.node("Transpose", [sequence], perm=(1, 0, 2))
+    frames = writer.tensor(source).shape[0 if options.timeMajor else 1]
+    # every frame adds 1 to the memory at most, so that a limit is reached by as many
+    if not options.cellClip or 0 <= frames <= options.cellClip:
+        outputs = _unlimited(writer, sequence, weights, recurrent, bias)
+    else:
+        cell = Cell(weights, recurrent, bias, float(options.cellClip))
+        outputs = limited(writer, sequence, cell)
+    (output,) = operator.outputs
+    name = writer.output_name(output)
+    if not options.timeMajor:
+        outputs = writer.node("Transpose", [outputs], name, perm=(1, 0, 2))
+    writer.put(output, outputs)
+
+
+def _unlimited(writer: Writer, sequence: str, weights: Array, recurrent: Array, bias: Array) -> str:
     outputs = writer.node(
         "LSTM",
         [
@@ -42,13 +58,7 @@ def _lstm(writer: Writer, operator: Operator) -> None:
         ],
         hidden_size=recurrent.shape[1],
     )  # [time, 1, batch, units]
-    (output,) = operator.outputs
-    if options.timeMajor:
-        value = writer.node("Squeeze", [outputs, writer.integers([1])], writer.output_name(output))
-    else:
-        turned = writer.node("Transpose", [outputs], perm=(2, 0, 1, 3))
-        value = writer.node("Squeeze", [turned, writer.integers([2])], writer.output_name(output))
-    writer.put(output, value)
+    return writer.node("Squeeze", [outputs, writer.integers([1])])
 
 
 def _plain(writer: Writer, index: int) -> Any:
