@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from .torch_export import Free, Source, export, input_names, refusal
+from .torch_weights import load_weights
 
 Spec = tuple[str, str, list[Any]]
 _FREE = 5
@@ -74,33 +75,48 @@ def _ranges(example: dict[str, Any]) -> dict[str, list[float]]:
 
 
 def _program_source(program: Any) -> Any:
-    """Return what a `torch.export.ExportedProgram` gives to export.
-
-    Raises:
-        ValueError: it takes or changes something that ONNX graphs do not.
-    """
-    signature = program.graph_signature
-    if signature.buffers_to_mutate or signature.user_inputs_to_mutate:
-        changed = ", ".join([*signature.buffers_to_mutate.values()])
-        hint = "hand the state in and return it."
-        raise refusal("a program without a state of its own", f"one that changes {changed}", hint)
+    """Return what a `torch.export.ExportedProgram` gives to export."""
     nodes = {node.name: node for node in program.graph.nodes if node.op == "placeholder"}
-    names = [name for name in signature.user_inputs if name in nodes]
-    kept = _leaves(program.example_inputs)
-    values = [nodes[name].meta["val"] for name in names]
-    if len(kept) != len(values) or not all(isinstance(v, torch.Tensor) for v in kept):
-        kept = [_made_of(value) for value in values]
-    free = {
-        name: {
-            axis: "batch" if not axis else f"{name}_{axis}"
-            for axis, size in enumerate(value.shape)
-            if not isinstance(size, int)
-        }
-        for name, value in zip(names, values, strict=True)
-    }
-    module = program.module(check_guards=False)
-    original = module if any(0 in axes for axes in free.values()) else _in_turn(module, kept)
-    return Source(module, dict(zip(names, kept, strict=True)), original, free)
+    entries = list(program.graph_signature.user_inputs)
+    leaves = torch.utils._pytree.tree_leaves(program.example_inputs)
+    if len(leaves) != len(entries):  # it was saved without an example
+        leaves = entries
+    example, free = {}, {}
+    for i, name in enumerate(entries):
+        value = nodes[name].meta["val"] if isinstance(name, str) and name in nodes else None
+        if isinstance(value, torch.Tensor):
+            example[name] = leaves[i] if isinstance(leaves[i], torch.Tensor) else _made_of(value)
+            free[name] = {
+                axis: "batch" if not axis else f"{name}_{axis}"
+                for axis, size in enumerate(value.shape)
+                if not isinstance(size, int)
+            }
+            leaves[i] = None
+    module = _Filled(program, leaves)
+    has_batch = any(0 in axes for axes in free.values())
+    original = module if has_batch else _in_turn(module, list(example.values()))
+    return Source(module, example, original, free)
+
+
+class _Filled(torch.nn.Module):  # type: ignore[misc]
+    """A program that takes its tensors one after the other, however they were handed over.
+
+    Args:
+        program: what is asked.
+        leaves: all that it takes, with None in the places of tensors.
+    """
+
+    def __init__(self, program: Any, leaves: list[Any]) -> None:
+        super().__init__()
+        self.inner = program.module(check_guards=False)
+        self._leaves = leaves
+        self._spec = program.call_spec.in_spec
+
+    def forward(self, *values: Any) -> Any:
+        given = iter(values)
+        leaves = [next(given) if leaf is None else leaf for leaf in self._leaves]
+        positional, by_name = torch.utils._pytree.tree_unflatten(leaves, self._spec)
+        return self.inner(*positional, **by_name)
 
 
 def _exported(request: dict[str, Any]) -> Any:
@@ -143,7 +159,7 @@ def _factory(request: dict[str, Any]) -> Any:
         got = f"{type(module).__name__}"
         raise refusal(f"a torch.nn.Module from {name}()", got, "return the model.")
     if request["weights"] is not None:
-        _load_weights(module, Path(request["weights"]))
+        load_weights(module, Path(request["weights"]))
     function = getattr(code, "example_inputs", None)
     given = None if function is None or request["inputs"] else function()
     return _module_source(module.eval(), given, request["inputs"], module_name)
@@ -191,43 +207,6 @@ def _named(module: Any, given: Any) -> dict[str, Any]:
     return {name: given[name] for name in names}
 
 
-def _load_weights(module: Any, path: Path) -> None:
-    with path.open("rb") as file:
-        head = file.read(9)
-    if head[8:9] == b"{":
-        from safetensors.torch import load_file
-
-        state = load_file(path)
-    else:
-        state = _read_state(path)
-    for key in ("state_dict", "model_state_dict", "model"):
-        if isinstance(state.get(key), dict):
-            state = state[key]
-            break
-    if state and all(name.startswith("module.") for name in state):  # of torch's DataParallel
-        state = {name.removeprefix("module."): value for name, value in state.items()}
-    try:
-        module.load_state_dict(state)
-    except RuntimeError as error:
-        lines = [line.strip() for line in str(error).splitlines()[1:3]]
-        hint = "give the weights of this architecture."
-        raise refusal(f"weights for {type(module).__name__}", " ".join(lines), hint) from error
-
-
-def _read_state(path: Path) -> dict[str, Any]:
-    hint = "where its code is, `torch.save(model.state_dict(), FILE)` or safetensors."
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # damaged archives raise whatever their parts do
-        got = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-        if "weights_only" in str(error) or "Weights only" in str(error):
-            got = "a pickle of other objects, which only running foreign code could load"
-        raise refusal("a file of weights", got, hint) from error
-    if not isinstance(state, dict):
-        raise refusal("a dictionary of weights", type(state).__name__, hint)
-    return state
-
-
 def _example(specs: list[Spec]) -> tuple[dict[str, Any], Free]:
     """Return tensors as the specs describe them, with the sizes that may vary."""
     example, free = {}, {}
@@ -265,13 +244,6 @@ def _no_example(got: str) -> ValueError:
         "describe each with `--input 'NAME=FP32[N,3,32,32]'`, or write `example_inputs()`, which "
         "returns a tuple of tensors, next to the function.",
     )
-
-
-def _leaves(example: Any) -> list[Any]:
-    if example is None:
-        return []
-    positional, by_name = example
-    return [*positional, *by_name.values()]
 
 
 def _made_of(value: Any) -> Any:

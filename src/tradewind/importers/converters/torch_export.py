@@ -230,7 +230,7 @@ def _converted(program: Any, inputs: list[str], outputs: list[str]) -> Any:
         expected = "operators that torch can write as ONNX"
         raise refusal(expected, got, "replace the operator that it names.") from error
     for value in list(found.model.graph.initializers.values()):
-        value.name = value.name.removeprefix("inner.")
+        value.name = re.sub(r"^(inner\.)+", "", value.name)
     return found
 
 
