@@ -1,11 +1,14 @@
 """The table itself."""
 
 import numpy as np
-from tests.cases import networks, oddities
+from tests.cases import networks, oddities, trees
 from tests.cases.building import normal
 from tests.cases.case import Case
 
-from tradewind.engines import OnnxRuntime
+from tradewind.engines import ENGINES, OneDAL, OnnxRuntime
+
+OF_TREES = tuple(kind for kind in ENGINES if kind in (OnnxRuntime, OneDAL))
+"""The engines that run trees, of those that are installed."""
 
 DENSE = Case("dense", networks.dense, lambda random, n: {"x": normal(random, n, 16)})
 """The plainest one, for tests that need any model."""
@@ -57,6 +60,18 @@ CASES: tuple[Case, ...] = (
     Case("encoder", oddities.encoder, oddities.draw_words, engines=(OnnxRuntime,)),
     Case(
         "tree", oddities.tree, lambda random, n: {"x": normal(random, n, 3)}, engines=(OnnxRuntime,)
+    ),
+    Case(
+        "forest",
+        trees.forest,
+        lambda random, n: {"input": normal(random, n, 4)},
+        engines=OF_TREES,
+    ),
+    Case(
+        "boosted_classes",
+        trees.boosted_classes,
+        trees.draw_columns,
+        engines=OF_TREES,
     ),
 )
 """Every model; a new one is tried on every engine, pass and runner by being added."""

@@ -15,6 +15,8 @@ import sys
 from collections.abc import Iterator
 from types import ModuleType
 
+from tradewind.engines import tbb
+
 
 @contextlib.contextmanager
 def untracked() -> Iterator[None]:
@@ -32,6 +34,7 @@ def untracked() -> Iterator[None]:
 
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+tbb.load_first()
 with untracked():
     import onnxruntime as ort
     import openvino as ov

@@ -3,7 +3,8 @@
 import re
 from dataclasses import dataclass
 
-from tradewind.engines import Engine, OnnxRuntime, OpenVINO
+from tradewind.engines import ENGINES, Engine, OneDAL, OnnxRuntime, OpenVINO
+from tradewind.engines.ensembles import OPERATORS as TREES
 from tradewind.measure import Hardware
 from tradewind.model import Model
 from tradewind.passes import (
@@ -114,6 +115,10 @@ def engine_options(
         if is_tiny and cores > 1:
             settings.append(OpenVINO(precision, threads=1, batch_sizes=batch_sizes))
         options.append(settings)
+    if OneDAL in ENGINES and any(
+        node.op_type in TREES for node in graph.model.graph.graph.all_nodes()
+    ):
+        options.append([OneDAL()])
     return options
 
 
