@@ -4,7 +4,7 @@ import functools
 from collections.abc import Callable
 
 from tradewind.interpreter.node import Node
-from tradewind.interpreter.operator import Function, Operator
+from tradewind.interpreter.operator import Function, Operator, number, wide_unsigned
 from tradewind.interpreter.pytorch import Tensor, torch
 
 
@@ -17,9 +17,17 @@ def binary(function: Callable[[Tensor, Tensor], Tensor]) -> Operator:
     """Return the operator of a function of two tensors, the smaller of which is repeated."""
 
     def apply(node: Node, a: Tensor, b: Tensor) -> Tensor:
-        return function(*_aligned(node, a, b))
+        return _signed(function, *_aligned(node, a, b))
 
     return Operator(apply)
+
+
+def _signed(function: Callable[[Tensor, Tensor], Tensor], a: Tensor, b: Tensor) -> Tensor:
+    """Compute with int64 where PyTorch has no arithmetic of the type."""
+    if a.dtype not in wide_unsigned() or b.dtype != a.dtype:
+        return function(a, b)
+    made = function(a.to(torch.int64), b.to(torch.int64))
+    return made.to(a.dtype) if made.dtype == torch.int64 else made
 
 
 def _aligned(node: Node, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
@@ -32,7 +40,9 @@ def _aligned(node: Node, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
 
 def variadic(function: Callable[[Tensor, Tensor], Tensor]) -> Operator:
     """Return the operator that takes any number of tensors, two at a time."""
-    return Operator(lambda node, *given: functools.reduce(function, given))
+    return Operator(
+        lambda node, *given: functools.reduce(lambda a, b: _signed(function, a, b), given)
+    )
 
 
 def divide(a: Tensor, b: Tensor) -> Tensor:
@@ -44,7 +54,7 @@ def divide(a: Tensor, b: Tensor) -> Tensor:
 
 def mod(node: Node, a: Tensor, b: Tensor) -> Tensor:
     """Compute Mod, whose sign is the divisor's or, as in C, the dividend's."""
-    return torch.fmod(a, b) if node.integer("fmod") else torch.remainder(a, b)
+    return _signed(torch.fmod if node.integer("fmod") else torch.remainder, a, b)
 
 
 def power(a: Tensor, b: Tensor) -> Tensor:
@@ -95,8 +105,12 @@ def mean(node: Node, *given: Tensor) -> Tensor:
     return functools.reduce(torch.add, given) / len(given)
 
 
-def same(node: Node, x: Tensor, *rest: Tensor) -> tuple[Tensor | None, ...]:
-    """Return what goes in: Identity, and Dropout where nothing is trained."""
+def dropout(
+    node: Node, x: Tensor, share: Tensor | None = None, is_training: Tensor | None = None
+) -> tuple[Tensor, ...]:
+    """Compute Dropout, which drops nothing outside of training."""
+    if is_training is not None and bool(is_training) and (share is None or number(share) > 0):
+        node.refuse("a model for inference", "training_mode")
     return (x, torch.ones_like(x, dtype=torch.bool)) if node.outputs > 1 else (x,)
 
 
@@ -113,7 +127,7 @@ _UNARY: dict[str, Callable[[Tensor], Tensor]] = {
     "Asinh": lambda x: torch.asinh(x),
     "Atan": lambda x: torch.atan(x),
     "Atanh": lambda x: torch.atanh(x),
-    "BitwiseNot": lambda x: torch.bitwise_not(x),
+    "BitwiseNot": lambda x: torch.bitwise_not(x.to(torch.int64)).to(x.dtype),
     "Ceil": lambda x: torch.ceil(x),
     "Cos": lambda x: torch.cos(x),
     "Cosh": lambda x: torch.cosh(x),
@@ -161,8 +175,8 @@ _OTHER: dict[str, Function] = {
     "Cast": cast,
     "CastLike": cast_like,
     "Clip": clip,
-    "Dropout": same,
-    "Identity": same,
+    "Dropout": dropout,
+    "Identity": lambda node, x: x,
     "IsInf": is_infinite,
     "Mean": mean,
     "Mod": mod,

@@ -4,14 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, final
 
 import onnx_ir as ir
-from onnx_ir.passes.common import InlinePass
 
-from tradewind.errors import EngineError, ModelError, UnsupportedModel
+from tradewind.errors import EngineError, UnsupportedModel
 from tradewind.interpreter.datatypes import FLOATS, Datatypes, to_array
+from tradewind.interpreter.expanding import expanded, named, unknown
 from tradewind.interpreter.plan import Builder, Values, planned
 from tradewind.interpreter.pytorch import Tensor, torch
 from tradewind.interpreter.quantizing import from_steps, spread, to_steps
-from tradewind.interpreter.table import missing_operators
 from tradewind.interpreter.weights import (
     Steps,
     Weight,
@@ -44,7 +43,8 @@ class TorchGraph:
     """
 
     def __init__(self, model: Model, *, device: str = "cpu", float_name: str = "") -> None:
-        missing = missing_operators(model)
+        whole = expanded(model)
+        missing = named(unknown(whole))
         if missing:
             raise UnsupportedModel(
                 model.origin.source, "operators that the interpreter knows", ", ".join(missing)
@@ -52,7 +52,6 @@ class TorchGraph:
         self._model = model
         self._device = device
         self._datatypes = Datatypes(float_name)
-        whole = _inlined(model)
         self._constants = _constants(model.graph.graph)
         self._weights = {
             weight.name: weight
@@ -144,21 +143,6 @@ class TorchGraph:
 
     def _constant(self, name: str) -> Tensor:
         return self._datatypes.tensor(self._constants[name], name)
-
-
-def _inlined(model: Model) -> ir.Model:
-    """Return a copy of the graph without functions of its own.
-
-    Raises:
-        ModelError: its functions call each other in a circle.
-    """
-    graph = model.thaw()
-    if graph.functions:
-        try:
-            InlinePass()(graph)
-        except Exception as error:  # passes wrap whatever went wrong
-            raise ModelError(model.origin.source, "functions to inline", f"{error}") from error
-    return graph
 
 
 def _values(graph: ir.Graph) -> list[ir.Value]:

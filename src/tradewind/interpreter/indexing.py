@@ -1,7 +1,7 @@
 """Parts of tensors: read, written, sorted and padded."""
 
 from tradewind.interpreter.node import Node
-from tradewind.interpreter.operator import Operator, integers, number
+from tradewind.interpreter.operator import Operator, integers, number, wide_unsigned
 from tradewind.interpreter.pytorch import Tensor, functional, torch
 
 
@@ -78,7 +78,7 @@ def gather(node: Node, x: Tensor, indices: Tensor) -> Tensor:
     axis = node.integer("axis") % max(x.dim(), 1)
     places = _inside(indices, x.shape[axis])
     found = x.index_select(axis, places.reshape(-1))
-    return found.reshape(*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :])
+    return found.reshape([*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]])
 
 
 def gather_elements(node: Node, x: Tensor, indices: Tensor) -> Tensor:
@@ -98,7 +98,7 @@ def gather_nd(node: Node, x: Tensor, indices: Tensor) -> Tensor:
     places = indices.reshape(rows, -1, depth)
     chosen = tuple(_inside(places[..., at], flat.shape[1 + at]) for at in range(depth))
     row = torch.arange(rows, device=x.device).reshape(-1, 1).expand(places.shape[:2])
-    return flat[(row, *chosen)].reshape(*indices.shape[:-1], *x.shape[batch + depth :])
+    return flat[(row, *chosen)].reshape([*indices.shape[:-1], *x.shape[batch + depth :]])
 
 
 _REDUCTIONS = {"add": "sum", "mul": "prod", "max": "amax", "min": "amin"}
@@ -148,8 +148,14 @@ def top_k(node: Node, x: Tensor, k: Tensor | None = None) -> tuple[Tensor, Tenso
     axis = node.integer("axis", -1)
     count = node.integer("k") if k is None else integers(k)[0]
     is_most = bool(node.integer("largest", 1))
-    values, places = torch.sort(x, axis, descending=is_most, stable=True)
+    values, places = torch.sort(_ordered(x), dim=axis, descending=is_most, stable=True)
+    values = values.to(x.dtype)
     return values.narrow(axis, 0, count), places.narrow(axis, 0, count)
+
+
+def _ordered(x: Tensor) -> Tensor:
+    """Return a tensor of a type that PyTorch sorts."""
+    return x.to(torch.int64) if x.dtype in wide_unsigned() else x
 
 
 def compress(node: Node, x: Tensor, condition: Tensor) -> Tensor:

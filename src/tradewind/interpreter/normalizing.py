@@ -17,7 +17,13 @@ def batch_norm(
     """Compute BatchNormalization with the statistics that the model keeps."""
     if node.integer("training_mode"):
         node.refuse("statistics that are kept", "those of each batch (training_mode=1)")
-    return functional.batch_norm(x, mean, var, scale, shift, eps=node.number("epsilon", 1e-5))
+    epsilon = node.number("epsilon", 1e-5)
+    if not mean.requires_grad and not var.requires_grad:
+        return functional.batch_norm(x, mean, var, scale, shift, eps=epsilon)
+    factor = scale * torch.rsqrt(var + epsilon)
+    return (x - _by_channel(mean, x.dim())) * _by_channel(factor, x.dim()) + _by_channel(
+        shift, x.dim()
+    )
 
 
 def instance_norm(node: Node, x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import final
 
-from tradewind.interpreter.pytorch import Tensor
+from tradewind.interpreter.pytorch import Tensor, torch
 
 Result = Tensor | tuple[Tensor | None, ...]
 """One tensor, or one for every output of the node."""
@@ -39,3 +39,8 @@ def integers(tensor: Tensor) -> list[int]:
 def number(tensor: Tensor) -> float:
     """Return a tensor of one element as a Python number."""
     return float(tensor.flatten().tolist()[0])
+
+
+def wide_unsigned() -> tuple[object, ...]:
+    """Return the types that PyTorch stores but hardly computes with; int64 stands in."""
+    return torch.uint16, torch.uint32, torch.uint64

@@ -8,6 +8,7 @@ import onnx_ir as ir
 
 from tradewind.errors import EngineError, TradewindError
 from tradewind.interpreter.datatypes import Datatypes
+from tradewind.interpreter.expanding import domain_of
 from tradewind.interpreter.node import Node
 from tradewind.interpreter.operator import Operator
 from tradewind.interpreter.pytorch import Tensor
@@ -123,7 +124,7 @@ def planned(graph: ir.Graph, where: str, opsets: Mapping[str, int], builder: "Bu
     steps = []
     for at, node in enumerate(nodes):
         inputs = tuple(value.name or "" if value is not None else "" for value in node.inputs)
-        domain = "" if node.domain == "ai.onnx" else node.domain
+        domain = domain_of(node)
         steps.append(
             Step(
                 builder.node(node, domain, f"{where}: {node.name or node.op_type}", opsets),

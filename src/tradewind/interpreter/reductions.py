@@ -40,6 +40,8 @@ def _extreme(x: Tensor, axes: tuple[int, ...], keep: bool, is_most: bool) -> Ten
         sizes = [1 if dim in axes else size for dim, size in enumerate(x.shape)]
         if x.is_floating_point():
             lowest, highest = float("-inf"), float("inf")
+        elif x.dtype == torch.bool:
+            lowest, highest = False, True
         else:
             info = torch.iinfo(x.dtype)
             lowest, highest = info.min, info.max

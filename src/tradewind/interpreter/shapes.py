@@ -144,7 +144,8 @@ def space_to_depth(node: Node, x: Tensor) -> Tensor:
     block = node.integer("blocksize")
     batch, depth, height, width = x.shape
     apart = x.reshape(batch, depth, height // block, block, width // block, block)
-    turned = apart.permute(0, 3, 5, 1, 2, 4)
+    is_depth_first = node.text("mode", "DCR") == "DCR"
+    turned = apart.permute(0, 3, 5, 1, 2, 4) if is_depth_first else apart.permute(0, 1, 3, 5, 2, 4)
     return turned.reshape(batch, depth * block * block, height // block, width // block)
 
 
