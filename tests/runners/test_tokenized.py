@@ -4,7 +4,7 @@ from tests.cases.sentences import opinion, sentences, tokenization
 
 from tradewind.data import TEXT
 from tradewind.engines import OnnxRuntime
-from tradewind.errors import DataError
+from tradewind.errors import DataError, RequestError
 from tradewind.runners import Runner, Tokenized
 from tradewind.tensors import Datatype, TensorSpec
 
@@ -33,3 +33,16 @@ def test_the_answer_to_a_sentence_does_not_depend_on_those_beside_it() -> None:
 def test_a_model_of_other_inputs_is_refused() -> None:
     with pytest.raises(DataError, match="token_type_ids"):
         Tokenized(compiled(), tokenization(inputs=("input_ids", "token_type_ids")))
+
+
+def test_bytes_that_are_no_text_are_refused_as_a_request() -> None:
+    with (
+        Tokenized(compiled(), tokenization()) as runner,
+        pytest.raises(RequestError, match="example 1"),
+    ):
+        runner({TEXT: sentences(b"good", b"\xff\xfe")})
+
+
+def test_a_damaged_tokenizer_shows_before_the_first_request() -> None:
+    with pytest.raises(DataError, match=r"tokenizer\.json"):
+        Tokenized(compiled(), tokenization(tokenizer="{}"))

@@ -156,7 +156,7 @@ def _beside(model: Path) -> Path:
     """Return the bundle's place when none is given: next to the model."""
     if not model.name:
         raise ModelError(str(model), "a model file", "a folder", "name the file in it.")
-    return model.with_suffix(".tw")
+    return model.with_name(f"{model.name}.tw") if model.is_dir() else model.with_suffix(".tw")
 
 
 def document(manifest: Manifest, target: Path) -> dict[str, object]:

@@ -2,27 +2,32 @@
 
 from typing import final
 
+import numpy as np
+
 from tradewind.data import TEXT, Tokenization
+from tradewind.errors import DataError, RequestError
 from tradewind.runners.runner import Runner
 from tradewind.tensors import Array, Signature, Tensors
 
 
 @final
 class Tokenized(Runner):
-    """Takes sentences and hands tokens to a model.
+    """Takes sentences and hands tokens to a model; bytes that are no text raise a RequestError.
 
     Args:
         inner: answers for tokens; it is closed with this runner.
         tokenization: what turns sentences into tokens.
 
     Raises:
-        DataError: the model takes other inputs.
+        DataError: the model takes other inputs, or what reads the tokenizer is not installed.
     """
 
     def __init__(self, inner: Runner, tokenization: Tokenization) -> None:
         self._inner = inner
         self._tokenization = tokenization
         self._signature = tokenization.raw_signature(inner.signature)
+        # what is wrong with the tokenizer shows now, and not at the first request
+        tokenization.apply(np.array([""], object), inner.signature)
 
     @property
     def signature(self) -> Signature:
@@ -38,7 +43,10 @@ class Tokenized(Runner):
 
     def __call__(self, inputs: Tensors) -> dict[str, Array]:
         given = {name: array for name, array in inputs.items() if name != TEXT}
-        tokens = self._tokenization.apply(inputs[TEXT], self._inner.signature)
+        try:
+            tokens = self._tokenization.apply(inputs[TEXT], self._inner.signature)
+        except DataError as error:
+            raise RequestError(error.where, error.expected, error.got, error.hint) from error
         return self._inner({**given, **tokens})
 
     def close(self) -> None:
