@@ -1,12 +1,15 @@
 import threading
 import time
 from collections.abc import Callable
+from typing import final
 
 import numpy as np
 import pytest
 
-from tradewind.measure import Task, Timing, interleave, speedup, throughput_ratio
+from tradewind.measure import Task, Timing, calling, interleave, speedup, throughput_ratio
 from tradewind.measure.timing import Turn
+from tradewind.runners import Runner
+from tradewind.tensors import Array, Signature, Tensors
 
 PAST = float("-inf")
 """A deadline that has passed already."""
@@ -151,3 +154,41 @@ def test_throughput_counts_the_work_in_a_call() -> None:
     batch = _timing(*[([0.02], 0.02, 0.02)] * 6)
     # eight examples in twice the time of one: four times the throughput
     assert throughput_ratio(one, batch, work=8).ratio == pytest.approx(4)
+
+
+def test_a_program_that_is_slow_now_and_then_is_compared_by_its_mean() -> None:
+    steady = Timing([Turn(np.full(10, 2.0), 20.0, 20.0) for _ in range(20)])
+    # nine calls of 1 and one of 6: a median of 1, a mean of 1.5
+    uneven = Timing([Turn(np.array([1.0] * 9 + [6.0]), 15.0, 15.0) for _ in range(20)])
+    assert speedup(steady, uneven).ratio == pytest.approx(2.0)
+    assert speedup(steady, uneven, varies=True).ratio == pytest.approx(2.0 / 1.5)
+
+
+def test_calls_go_through_all_batches_again_and_again() -> None:
+    asked: list[float] = []
+    batches = [{"x": np.array([value])} for value in (1.0, 2.0, 3.0)]
+    with _Recording(asked) as runner:
+        call = calling(runner, *batches)
+        for _ in range(7):
+            call()
+        assert asked == [1, 2, 3, 1, 2, 3, 1]
+        calling(runner, batches[1])()
+    assert asked[-1] == 2
+
+
+@final
+class _Recording(Runner):
+    """Writes down what it is asked."""
+
+    def __init__(self, asked: list[float]) -> None:
+        self._asked = asked
+
+    @property
+    def signature(self) -> Signature:
+        return Signature((), ())
+
+    def __call__(self, inputs: Tensors) -> dict[str, Array]:
+        self._asked.append(float(inputs["x"][0]))
+        return {}
+
+    def close(self) -> None: ...

@@ -6,13 +6,16 @@ import pytest
 
 from tradewind.budget import Budget
 from tradewind.bundle import (
+    CASCADE,
     SCHEMA,
     Drop,
     Manifest,
     Percentiles,
     Refusal,
+    RuleRecord,
     Source,
     SplitSizes,
+    StageRecord,
     VariantRecord,
 )
 from tradewind.evidence import Certificate
@@ -211,13 +214,49 @@ UGLY = replace(
     variants=(ORIGINAL, *CROWD, *SCREENED),
     refused=tuple(Refusal(one.variant, f"<em>{one.variant}</em> failed") for one in CROWD),
 )
-MANIFESTS = {"good": GOOD, "kept": KEPT, "bare": BARE, "ugly": UGLY}
+CASCADED = replace(
+    INT8,
+    variant="pruned-int8-openvino-then-original-onnxruntime-12",
+    engine=CASCADE,
+    settings={},
+    description="pruned, int8 on OpenVINO (margin of 0.27 or more), then original on ONNX Runtime",
+    latency_ms=Percentiles(2.2, 27.5),
+    stages=(
+        StageRecord(
+            "pruned, int8 on OpenVINO", "openvino", {"streams": 1}, ("prune_channels",),
+            "models/a.onnx", "a1" * 32, 1_100_000,
+            RuleRecord(
+                "margin",
+                {"scores": {"output": "logits", "are_probabilities": False}, "threshold": 0.27},
+            ),
+            0.8779,
+        ),
+        StageRecord(
+            "original on ONNX Runtime", "onnxruntime", {"threads": 0}, (), "models/b.onnx",
+            "b2" * 32, 44_651_337, None, 0.1221,
+        ),
+    ),
+)  # fmt: skip
+TEAM = replace(
+    GOOD,
+    chosen=CASCADED,
+    reason="answers one request 3.80 times sooner on average than the original, and keeps the "
+    "promise",
+    variants=(ORIGINAL, CASCADED, INT8, *SCREENED),
+)
+MANIFESTS = {"team": TEAM, "good": GOOD, "kept": KEPT, "bare": BARE, "ugly": UGLY}
 
 
 @pytest.fixture
 def good() -> Manifest:
     """A search that found something."""
     return GOOD
+
+
+@pytest.fixture
+def team() -> Manifest:
+    """A search that found a cascade."""
+    return TEAM
 
 
 @pytest.fixture

@@ -152,3 +152,11 @@ def test_nothing_but_the_original_needs_no_picture(good: Manifest) -> None:
     text = said(read(manifest))
     assert "Nothing was timed." in text
     assert "Nothing was refused." in text
+
+
+def test_the_certificate_of_a_cascade_is_bound_to_all_its_stages(team: Manifest) -> None:
+    text = " ".join(Reader(page(team)).text)
+    for stage in team.chosen.stages:
+        assert stage.model_digest in text
+    for words in ("Engine of stage 2", "onnxruntime 1.24.0", "threshold 0.27", "Passed on"):
+        assert words in text

@@ -75,3 +75,18 @@ def test_an_exact_variant_needs_no_certificate(good: Manifest) -> None:
 def test_names_keep_their_first_letter() -> None:
     assert sentences.sentence("int8-openvino is as safe.") == "int8-openvino is as safe"
     assert sentences.sentence("not tried: time ran out") == "Not tried: time ran out"
+
+
+def test_what_is_not_known_of_a_cascade_is_left_out(team: Manifest) -> None:
+    stages = tuple(replace(stage, answered=None) for stage in team.chosen.stages)
+    record = replace(team.chosen, stages=stages, latency_ms=None)
+    assert sentences.teamwork(record) == (
+        "Asks pruned, int8 on OpenVINO first, and original on ONNX Runtime where it is unsure."
+    )
+    assert sentences.teamwork(team.baseline) == ""
+
+
+def test_where_hardly_anything_is_passed_on_the_slowest_waited_for_nothing(team: Manifest) -> None:
+    first, last = team.chosen.stages
+    record = replace(team.chosen, stages=(replace(first, answered=0.995), last))
+    assert "27.5 ms or more." in sentences.teamwork(record)

@@ -105,3 +105,21 @@ def test_what_was_not_tried_is_not_counted_as_refused(good: Manifest) -> None:
     text = flat(printed(good, 80))
     assert "Refused 6 variants, among them:" in text
     assert "Not tried 1 variant; the report says why." in text
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_a_cascade_says_who_answers_what(team: Manifest, width: int) -> None:
+    text = printed(team, width)
+    assert (
+        "Asks pruned, int8 on OpenVINO first, and original on ONNX Runtime where it is unsure, "
+        "which was the case for 12.21% of the examples. Half of the requests take at most "
+        "2.20 ms, one in a hundred 27.5 ms or more, having waited for both." in flat(text)
+    )
+    assert "passed" in text
+    assert "(27.5 ms)" in text
+    assert text.count("12.21%") == 2
+
+
+def test_without_a_cascade_nothing_is_passed_on(good: Manifest) -> None:
+    assert "passed" not in printed(good, 120)
+    assert "Cascade" not in printed(good, 120)

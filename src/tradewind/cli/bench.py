@@ -21,6 +21,7 @@ from tradewind.measure import (
     interleave,
     speedup,
     this_machine,
+    timing_batches,
 )
 from tradewind.search import parse_time
 from tradewind.tensors import Tensors
@@ -65,7 +66,8 @@ def command(
 
     A model file runs on ONNX Runtime with its default settings, a bundle as its chosen variant.
     Each round runs everything once in a random order, so that noise hits all alike; intervals
-    are those of a sign test over rounds, at 95% confidence.
+    are those of a sign test over rounds, at 95% confidence. Every call gets other examples, and
+    cascades, whose time depends on them, are compared by their means.
     """
     sizes = tuple(sorted(set(batch_sizes or (1, 32))))
     opened = [open_any(path, trust_pickle=trust_pickle) for path in models]
@@ -74,8 +76,8 @@ def command(
         fixed = one.model.signature.fixed_batch
         if fixed is not None and set(sizes) != {fixed}:
             raise SettingError(str(path), f"--batch-size {fixed}, which is fixed", str(sizes))
-        for tensors in inputs.values():
-            one.model.signature.check(tensors)
+        for batches in inputs.values():
+            one.model.signature.check(batches[0])
     lines = _time(opened, inputs, parse_time(time_text), seed)
     if as_json:
         print_json({"hardware": this_machine(), "results": lines})
@@ -99,18 +101,19 @@ class Line:
 
 def _inputs(
     first: Opened, data: str, label: str, preprocess: str | None, sizes: tuple[int, ...]
-) -> dict[int, Tensors]:
+) -> dict[int, tuple[Tensors, ...]]:
     dataset = first.examples(data, label, preprocess)
-    everything = np.arange(len(dataset))
-    return {size: dataset.take(np.resize(everything, size)) for size in sizes}
+    return timing_batches(dataset.take, np.arange(len(dataset)), sizes)
 
 
-def _time(opened: list[Opened], inputs: dict[int, Tensors], time_s: float, seed: int) -> list[Line]:
+def _time(
+    opened: list[Opened], inputs: dict[int, tuple[Tensors, ...]], time_s: float, seed: int
+) -> list[Line]:
     with contextlib.ExitStack() as stack:
         runners = [stack.enter_context(one.compile_ready()) for one in opened]
         keys = [(index, size) for size in inputs for index in range(len(opened))]
         timings = interleave(
-            [Task(calling(runners[index], inputs[size])) for index, size in keys],
+            [Task(calling(runners[index], *inputs[size])) for index, size in keys],
             seed=seed,
             turn_s=0.05,
             max_rounds=10_000,
@@ -124,6 +127,7 @@ def _time(opened: list[Opened], inputs: dict[int, Tensors], time_s: float, seed:
 
 
 def _line(one: Opened, size: int, timing: Timing, first: Timing | None) -> Line:
+    varies = one.record is not None and len(one.record.parts) > 1
     return Line(
         name=one.name if one.bundle is None else f"{one.name}.tw",
         engine=one.engine_label,
@@ -132,7 +136,7 @@ def _line(one: Opened, size: int, timing: Timing, first: Timing | None) -> Line:
         latency_ms=Percentiles(timing.latency_ms(50), timing.latency_ms(99)),
         examples_per_s=size / float(np.median(timing.wall_per_call_s)),
         cpu_ms_per_example=timing.cpu_per_call_s / size * 1e3,
-        speedup=None if first is None else speedup(first, timing),
+        speedup=None if first is None else speedup(first, timing, varies=varies),
     )
 
 

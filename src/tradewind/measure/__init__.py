@@ -1,5 +1,6 @@
 """What can be observed of a model on this machine, with its interval."""
 
+from tradewind.measure.batches import timing_batches
 from tradewind.measure.cost import GraphCost, graph_cost
 from tradewind.measure.hardware import Hardware, available_cores, this_machine
 from tradewind.measure.interval import Ratio, paired_ratio
@@ -46,4 +47,5 @@ __all__ = [
     "speedup",
     "this_machine",
     "throughput_ratio",
+    "timing_batches",
 ]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tradewind.engines import Engine, OpenVINO
-from tradewind.measure import Task, Timing, calling, interleave
+from tradewind.measure import Task, Timing, calling, interleave, timing_batches
 from tradewind.model import Model
 from tradewind.runners import Runner
 from tradewind.search.trials import Load
@@ -17,10 +17,6 @@ from tradewind.tensors import Array, Tensors
 BATCH_SIZES = (1, 8, 32, 64)
 LARGE_BATCH_SIZES = (128, 256)
 """Tried with cascades too: the larger the batch, the more examples escalate together."""
-
-POOL = 512
-POOL_BYTES = 64 * 10**6
-"""Examples that are timed at most, so that those that escalate are a fair share of them."""
 
 TURN_S = 0.03
 LOAD_TURN_S = 0.12
@@ -59,19 +55,7 @@ def make_inputs(take: Callable[[Array], Tensors], indices: Array, fixed: int | N
         fixed: the only batch size that the graph takes; None when it takes any.
     """
     sizes = (*BATCH_SIZES, *LARGE_BATCH_SIZES) if fixed is None else (fixed,)
-    one_bytes = sum(array.nbytes for array in take(indices[:1]).values())
-    most = min(POOL, len(indices), max(1, POOL_BYTES // max(one_bytes, 1)))
-    pool = take(np.resize(indices[:most], max(most, *sizes)))
-    count = max(most, *sizes)
-    return Inputs(
-        {
-            size: tuple(
-                {name: array[start : start + size] for name, array in pool.items()}
-                for start in range(0, count - size + 1, size)
-            )
-            for size in sizes
-        }
-    )
+    return Inputs(timing_batches(take, indices, sizes))
 
 
 def quickest(
