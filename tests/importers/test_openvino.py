@@ -6,11 +6,11 @@ import pytest
 from openvino import opset14 as op
 from tests.cases.cifar import load_cifar
 from tests.cases.imports import IMPORTS
+from tests.importers.rewriting import rewritten
 
 from tradewind.engines import OnnxRuntime
 from tradewind.errors import ModelError
 from tradewind.importers.openvino import OpenVinoImporter
-from tradewind.importers.openvino_ir import import_graph
 from tradewind.model import Model
 from tradewind.tensors import Datatype, TensorSpec
 
@@ -103,7 +103,7 @@ def test_fake_quantization_gives_the_same_steps(
     high = 1.0 if levels != 256 or low != -1.0 else 127 / 128
     x = op.parameter([-1, 64], np.float32)
     limits = [np.float32(low), np.float32(high)] * 2
-    model = import_graph(ov.Model([op.fake_quantize(x, *limits, levels)], [x]), "openvino", "fq")
+    model = rewritten(ov.Model([op.fake_quantize(x, *limits, levels)], [x]))
     values = random.uniform(-1.5, 1.5, (32, 64)).astype(np.float32)
     with OnnxRuntime(threads=1).compile(model) as runner:
         got = next(iter(runner({model.signature.inputs[0].name: values}).values()))
@@ -118,14 +118,14 @@ def test_fake_quantization_gives_the_same_steps(
 
 def test_several_outputs_of_one_value_keep_their_names(tmp_path: Path) -> None:
     x = op.parameter([-1, 4], np.float32, "x")
-    model = import_graph(ov.Model([op.relu(x), x], [x], "two"), "openvino", "two")
+    model = rewritten(ov.Model([op.relu(x), x], [x], "two"))
     assert len({spec.name for spec in model.signature.outputs}) == 2
 
 
 def test_an_operator_without_converter_is_named() -> None:
     x = op.parameter([2, 3, 8, 2], np.float32)
     with pytest.raises(ModelError, match="got DFT"):
-        import_graph(ov.Model([op.dft(x, np.array([1]))], [x]), "openvino", "wave")
+        rewritten(ov.Model([op.dft(x, np.array([1]))], [x]))
 
 
 def test_a_state_is_refused(tmp_path: Path) -> None:
@@ -134,7 +134,7 @@ def test_a_state_is_refused(tmp_path: Path) -> None:
     total = op.add(x, read)
     graph = ov.Model([op.result(total)], [ov.opset6.assign(total, "state")], [x], "stateful")
     with pytest.raises(ModelError, match="Assign, ReadValue"):
-        import_graph(graph, "openvino", "stateful")
+        rewritten(graph)
 
 
 def test_entities_are_refused_before_anything_reads_them(saved: Path) -> None:

@@ -5,15 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, final
 
-from tradewind.engines.openvino import core
 from tradewind.errors import ModelError
 from tradewind.importers.conversion import Conversion
 from tradewind.importers.importer import Importer
 from tradewind.importers.onnx import freeze
-from tradewind.importers.openvino import as_model_errors
-from tradewind.importers.openvino_ir import import_graph
+from tradewind.importers.openvino import import_graph
 from tradewind.importers.parity import check_parity
 from tradewind.importers.probes import probes
+from tradewind.importers.token_ids import token_ids
 from tradewind.importers.weights import inside
 from tradewind.model import MAX_BYTES, Model, Origin
 
@@ -46,15 +45,14 @@ class PaddleImporter(Importer):
         weights = _weights(source)
         if _PIR.match(_head(source)):
             return self._load_pir(source, weights)
-        with as_model_errors(source.name):
-            graph = core().read_model(source, weights)
-        return import_graph(graph, self.name, source.name)
+        return import_graph(source, weights, self.name)
 
     def _load_pir(self, source: Path, weights: Path) -> Model:
         request = {"graph": str(source.absolute()), "weights": str(weights.absolute())}
         with Conversion.start("paddle", "paddle", request, source.name) as conversion:
             model = freeze(conversion.proto, Origin(self.name, source.name))
-            return check_parity(model, conversion, questions=probes(model.signature))
+            asked = probes(model.signature, ranges=token_ids(conversion.proto))
+            return check_parity(model, conversion, questions=asked)
 
 
 def _head(path: Path) -> bytes:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tradewind.importers.openvino_ir.writing import Operation, numpy_type
+from .writing import Operation, numpy_type
 
 Converter = Callable[[Operation], str | list[str]]
 

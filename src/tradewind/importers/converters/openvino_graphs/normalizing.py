@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from tradewind.importers.openvino_ir.arithmetic import Converter
-from tradewind.importers.openvino_ir.writing import Operation, numpy_type
+from .arithmetic import Converter
+from .writing import Operation, numpy_type
 
 
 def softmax(op: Operation) -> str:

@@ -6,12 +6,10 @@ from typing import Any, final
 
 import ml_dtypes
 import numpy as np
+import numpy.typing as npt
 import onnx
 import openvino as ov
 from onnx import TensorProto, helper, numpy_helper
-
-from tradewind.errors import ModelError
-from tradewind.tensors import Array
 
 OPSET = 17
 """New enough for LayerNormalization, old enough for every quantizer."""
@@ -39,8 +37,15 @@ _TYPES: dict[str, tuple[int, Any]] = {
 }
 """By OpenVINO's names; four bits are unpacked to eight."""
 
+Array = npt.NDArray[Any]
+
 Key = tuple[str, int]
 """An output of an operator: the operator's unique name, the output's index."""
+
+
+def refused(expected: str, got: str, hint: str = "") -> ValueError:
+    """Return the error for what cannot be written in ONNX."""
+    return ValueError(expected, got, hint or "give the model that it was made from.")
 
 
 def key_of(output: Any) -> Key:
@@ -95,7 +100,7 @@ class Operation:
         """Return the value of one input, which ONNX wants to be known.
 
         Raises:
-            ModelError: it depends on the model's input.
+            ValueError: it depends on the model's input.
         """
         found = self.known(index)
         if found is None:
@@ -110,7 +115,7 @@ class Operation:
         """Return the number of dimensions of one input.
 
         Raises:
-            ModelError: it is unknown.
+            ValueError: it is unknown.
         """
         shape = self.shape(index)
         if shape is None:
@@ -142,17 +147,16 @@ class Operation:
         """Return the name of a tensor of another element type."""
         return str(self.add("Cast", [name], to=onnx_type(type_name)))
 
-    def refused(self, expected: str, got: str, hint: str = "") -> ModelError:
+    def refused(self, expected: str, got: str, hint: str = "") -> ValueError:
         """Return the error for what cannot be written in ONNX."""
-        where = f"{self.writer.where}: {self.node.get_friendly_name()} ({self.kind})"
-        return ModelError(where, expected, got, hint or "give the model that it was made from.")
+        where = f"{self.kind} {self.node.get_friendly_name()}"
+        return refused(expected, f"{got} ({where})", hint)
 
 
 @dataclass
 class Writer:
     """The ONNX graph in the making."""
 
-    where: str
     has_levels: bool = False  # whether anything but weights is quantized
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     initializers: dict[str, TensorProto] = field(default_factory=dict)
@@ -241,7 +245,7 @@ def onnx_type(type_name: str) -> int:
     """Return ONNX's number of an OpenVINO element type.
 
     Raises:
-        ModelError: ONNX has no such type.
+        ValueError: ONNX has no such type.
     """
     return _type(type_name)[0]
 
@@ -250,12 +254,12 @@ def numpy_type(type_name: str) -> Any:
     """Return numpy's class of an OpenVINO element type.
 
     Raises:
-        ModelError: numpy has no such type.
+        ValueError: numpy has no such type.
     """
     return _type(type_name)[1]
 
 
 def _type(type_name: str) -> tuple[int, Any]:
     if type_name not in _TYPES:
-        raise ModelError("element type", f"one of {', '.join(_TYPES)}", type_name)
+        raise refused(f"one of {', '.join(_TYPES)}", f"the element type {type_name}")
     return _TYPES[type_name]

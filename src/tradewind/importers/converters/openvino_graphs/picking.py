@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from tradewind.importers.openvino_ir.arithmetic import Converter
-from tradewind.importers.openvino_ir.rearranging import flat_int64, int64
-from tradewind.importers.openvino_ir.writing import Operation
+from .arithmetic import Converter
+from .rearranging import flat_int64, int64
+from .writing import Operation
 
 _FAR = np.iinfo(np.int64).max
 

@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from tradewind.importers.openvino_ir.arithmetic import Converter
-from tradewind.importers.openvino_ir.writing import Operation
-from tradewind.tensors import Array
+from .arithmetic import Converter
+from .writing import Array, Operation
 
 _ACTIVATIONS = {
     "sigmoid": "Sigmoid", "tanh": "Tanh", "relu": "Relu", "hardsigmoid": "HardSigmoid",

@@ -8,26 +8,26 @@ import onnx
 import openvino as ov
 from onnx import helper
 
-from tradewind.errors import ModelError
-from tradewind.importers.openvino_ir.arithmetic import ARITHMETIC, Converter
-from tradewind.importers.openvino_ir.layers import LAYERS
-from tradewind.importers.openvino_ir.normalizing import NORMALIZING
-from tradewind.importers.openvino_ir.picking import PICKING
-from tradewind.importers.openvino_ir.quantized import QUANTIZED, compressed_weights
-from tradewind.importers.openvino_ir.rearranging import REARRANGING
-from tradewind.importers.openvino_ir.sequences import SEQUENCES
-from tradewind.importers.openvino_ir.writing import (
+from .arithmetic import ARITHMETIC, Converter
+from .layers import LAYERS
+from .normalizing import NORMALIZING
+from .picking import PICKING
+from .quantized import QUANTIZED, compressed_weights
+from .rearranging import REARRANGING
+from .sequences import SEQUENCES
+from .writing import (
     MAX_FOLDED,
     OPSET,
+    Array,
     Operation,
     Writer,
     key_of,
     numpy_type,
     onnx_type,
     preferred,
+    refused,
     sizes,
 )
-from tradewind.tensors import Array
 
 OPERATORS: dict[str, Converter] = {
     **ARITHMETIC, **REARRANGING, **PICKING, **LAYERS, **NORMALIZING, **SEQUENCES, **QUANTIZED,
@@ -38,27 +38,26 @@ _FRAME = ("Parameter", "Constant", "Result")
 _UNFOLDED = ("FakeQuantize", "RandomUniform")
 
 
-def to_onnx(graph: ov.Model, where: str) -> tuple[onnx.ModelProto, dict[str, Any]]:
+def to_onnx(graph: ov.Model) -> tuple[onnx.ModelProto, dict[str, Any]]:
     """Rewrite a graph; return it with OpenVINO's outputs by their names in ONNX.
 
     Args:
         graph: stays as it is.
-        where: what to call it in messages.
 
     Raises:
-        ModelError: it holds an operator that has no converter, or one set up in a way that ONNX
+        ValueError: it holds an operator that has no converter, or one set up in a way that ONNX
             does not know.
     """
     nodes = list(graph.get_ordered_ops())
-    _check_operators(nodes, where)
-    writer = Writer(where, any(node.get_type_name() == "FakeQuantize" for node in nodes))
+    _check_operators(nodes)
+    writer = Writer(any(node.get_type_name() == "FakeQuantize" for node in nodes))
     for node in nodes:
         if node.get_type_name() == "Parameter":
             output = node.output(0)
             writer.bound[key_of(output)] = writer.free(preferred(output))
     for node in nodes:
         if node.get_type_name() == "Constant":
-            writer.known[key_of(node.output(0))] = _constant(node, where)
+            writer.known[key_of(node.output(0))] = _constant(node)
         elif node.get_type_name() not in _FRAME and node.get_name() not in writer.done:
             _convert(node, writer)
     proto = _assembled(graph, writer)
@@ -71,24 +70,23 @@ def to_onnx(graph: ov.Model, where: str) -> tuple[onnx.ModelProto, dict[str, Any
     return proto, by_name
 
 
-def _check_operators(nodes: list[Any], where: str) -> None:
+def _check_operators(nodes: list[Any]) -> None:
     kinds = {str(node.get_type_name()) for node in nodes} - set(OPERATORS) - set(_FRAME)
     if kinds:
-        raise ModelError(
-            where,
+        raise refused(
             "operators that can be rewritten as ONNX",
             ", ".join(sorted(kinds)),
             "give the model that it was made from, or its ONNX file.",
         )
 
 
-def _constant(node: Any, where: str) -> Array:
+def _constant(node: Any) -> Array:
     type_name = str(node.get_output_element_type(0).get_type_name())
     if type_name in ("u4", "i4"):
         return _unpacked(node, is_signed=type_name == "i4")
     if type_name == "string" or type_name in ("nf4", "u1", "u2", "u3", "u6") or "f8" in type_name:
         got = f"a constant of {type_name}"
-        raise ModelError(f"{where}: {node.get_friendly_name()}", "numbers ONNX has", got)
+        raise refused("numbers that ONNX has", f"{got} ({node.get_friendly_name()})")
     return _viewed(np.asarray(node.data), type_name)
 
 

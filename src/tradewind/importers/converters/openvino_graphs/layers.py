@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from tradewind.importers.openvino_ir.arithmetic import Converter, same
-from tradewind.importers.openvino_ir.quantized import turned
-from tradewind.importers.openvino_ir.rearranging import flat_int64
-from tradewind.importers.openvino_ir.writing import Operation, sizes
+from .arithmetic import Converter, same
+from .quantized import turned
+from .rearranging import flat_int64
+from .writing import Operation, sizes
 
 
 def _window(op: Operation) -> dict[str, Any]:

@@ -4,9 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from tradewind.importers.openvino_ir.arithmetic import Converter
-from tradewind.importers.openvino_ir.writing import Operation, key_of
-from tradewind.tensors import Array
+from .arithmetic import Converter
+from .writing import Array, Operation, key_of
 
 OFF_GRID = 0.01
 """How far, in steps, a zero may lie from the grid; it is moved there, as every kernel does."""

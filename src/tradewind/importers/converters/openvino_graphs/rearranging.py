@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from tradewind.importers.openvino_ir.arithmetic import Converter
-from tradewind.importers.openvino_ir.writing import Operation
+from .arithmetic import Converter
+from .writing import Operation
 
 _FAR = np.iinfo(np.int64).max
 

@@ -1,0 +1,1 @@
+"""OpenVINO's graphs rewritten as ONNX, operator by operator."""
