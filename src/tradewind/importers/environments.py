@@ -69,7 +69,11 @@ ENVIRONMENTS: tuple[Environment, ...] = (
     Environment("lightgbm", "lightgbm", ("lightgbm==4.7.0", *_TABLES), is_whole=True),
     Environment("catboost", "catboost", ("catboost==1.2.10", *_TABLES), is_whole=True),
     Environment("torch", "torch", (*_TORCH, "numpy==2.4.6")),
-    Environment("transformers", "transformers", (*_TORCH, "transformers==5.23.0")),
+    Environment(
+        "transformers",
+        "transformers",
+        (*_TORCH, "transformers==5.23.0", "numpy==2.4.6", "pillow==13.0.0"),
+    ),
     Environment(
         "tflite", "ai_edge_litert", ("ai-edge-litert==2.3.0", "numpy==2.4.6", "onnx==1.23.0")
     ),
