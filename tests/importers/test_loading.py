@@ -22,13 +22,10 @@ def archive(*members: str) -> bytes:
     ("content", "kind"),
     [
         (b"", "an empty file"),
-        (b"\x89HDF\r\n\x1a\n" + b"\0" * 50, "a Keras HDF5 file"),
-        (b"\x1c\0\0\0TFL3" + b"\0" * 50, "a TensorFlow Lite file"),
         (b"\x1c\0\0\0ORTM" + b"\0" * 50, "an ORT-format file"),
         (b"GGUF\x03\0\0\0", "a GGUF file"),
         (pickle.dumps({"a": 1}), "a pickle"),
         (archive("archive/data.pkl", "archive/version"), "a PyTorch checkpoint"),
-        (archive("config.json", "model.weights.h5"), "a Keras file"),
         (archive("x.npy"), "an `.npz` archive"),
         (archive("model.onnx"), "a zip archive"),
         (archive("other"), "a zip archive"),
@@ -60,12 +57,6 @@ def test_a_folder_is_refused_with_the_file_in_it(tmp_path: Path) -> None:
     (tmp_path / "model.onnx").write_bytes(b"x")
     with pytest.raises(ModelError, match=r"a folder.\nhint: .*model\.onnx"):
         load_model(str(tmp_path))
-
-
-def test_a_saved_model_is_named(tmp_path: Path) -> None:
-    (tmp_path / "saved_model.pb").write_bytes(b"x")
-    with pytest.raises(ModelError, match="a TensorFlow SavedModel"):
-        load_model(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["none.onnx", "a" * 300, "zero\0byte"])

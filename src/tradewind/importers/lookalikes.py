@@ -21,7 +21,7 @@ class Kind:
 _PICKLE = Kind(
     "a pickle, which only running foreign code could load",
     "of a scikit-learn model keep `skops.io.dump(model, 'model.skops')`; of a PyTorch model "
-    "`torch.export.save(program, 'model.pt2')`.",
+    "`torch.export.save(program, 'model.pt2')`; where you trust its maker add `--trust-pickle`.",
 )
 _TORCH = Kind(
     "a PyTorch checkpoint",
@@ -39,19 +39,6 @@ _XML = Kind("an XML file that is no OpenVINO IR", "give the file that the traini
 
 _MAGIC: tuple[tuple[int, bytes, Kind], ...] = (
     (0, b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19", _TORCH),  # before version 1.6
-    (
-        0,
-        b"\x89HDF\r\n\x1a\n",
-        Kind("a Keras HDF5 file", "export it with `model.export('model.onnx', format='onnx')`."),
-    ),
-    (
-        4,
-        b"TFL3",
-        Kind(
-            "a TensorFlow Lite file",
-            "convert it with `python -m tf2onnx.convert --tflite FILE --output model.onnx`.",
-        ),
-    ),
     (4, b"ORTM", Kind("an ORT-format file", "give the ONNX file that it was made from.")),
     (0, b"GGUF", Kind("a GGUF file", "language models are served by llama.cpp or vLLM.")),
     (0, b"\x93NUMPY", Kind("a numpy array", "data belongs after `--data`, as `.npz`.")),
@@ -63,10 +50,6 @@ _MAGIC: tuple[tuple[int, bytes, Kind], ...] = (
 
 _MEMBERS: tuple[tuple[str, Kind], ...] = (
     ("data.pkl", _TORCH),
-    (
-        "model.weights.h5",
-        Kind("a Keras file", "export it with `model.export('model.onnx', format='onnx')`."),
-    ),
     (".npy", Kind("an `.npz` archive of arrays", "data belongs after `--data`.")),
     (".onnx", Kind("a zip archive", "unpack the `.onnx` file inside first.")),
 )
@@ -110,9 +93,6 @@ def _archive(path: Path) -> Kind | None:
 
 
 def _folder(path: Path) -> Kind:
-    if (path / "saved_model.pb").exists():
-        command = f"python -m tf2onnx.convert --saved-model {path.name} --output model.onnx"
-        return Kind("a TensorFlow SavedModel", f"convert it with `{command}`.")
     files = sorted(file.name for file in path.glob("*.onnx"))
     return Kind("a folder", f"name the file in it: {files[0]}." if files else "name one file.")
 

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
 
+import h5py
 import keras
 import numpy as np
 import tensorflow as tf
@@ -153,6 +155,23 @@ def write_keras(folder: Path) -> None:
     inputs = tf_keras.Input((4, 3), batch_size=2)
     memory = tf_keras.Model(inputs, tf_keras.layers.LSTM(5, stateful=True)(inputs))
     memory.save(folder / "stateful.h5")
+    write_hostile(folder)
+
+
+def write_hostile(folder: Path) -> None:
+    """Write files that lead elsewhere, name foreign code or end too soon."""
+    plain = (folder / "dense_2.h5").read_bytes()
+    (folder / "cut.h5").write_bytes(plain[: len(plain) // 2])
+    (folder / "linked.h5").write_bytes(plain)
+    with h5py.File(folder / "linked.h5", "a") as file:
+        file["elsewhere"] = h5py.ExternalLink("dense_2.h5", "/model_weights")
+    source, target = folder / "dense.keras", folder / "foreign.keras"
+    with zipfile.ZipFile(source) as given, zipfile.ZipFile(target, "w") as written:
+        for name in given.namelist():
+            content = given.read(name)
+            if name == "config.json":
+                content = content.replace(b'"keras.layers"', b'"os.path"')
+            written.writestr(name, content)
 
 
 def write_lite(folder: Path) -> None:

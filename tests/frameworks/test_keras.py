@@ -1,0 +1,102 @@
+import zipfile
+from pathlib import Path
+
+import pytest
+from tests.cli.child import tradewind
+from tests.frameworks.running import make
+from tests.frameworks.table import record
+
+from tradewind.errors import ModelError
+from tradewind.importers import load_model
+
+FRAMEWORK = "Keras"
+NAMES = ("convolution", "dense", "depthwise", "embedding", "gru", "lstm", "upscaling")
+REAL = {
+    "ad01": ("input_1: FP32[N, 640]", "dense_9: FP32[N, 640]"),
+    "pretrainedResnet": ("input_1: FP32[N, 32, 32, 3]", "dense: FP32[N, 10]"),
+    "str_ww_ref_model": ("input_1: FP32[N, 30, 1, 40]", "dense: FP32[N, 3]"),
+    "vww_96": ("input_1: FP32[N, 96, 96, 3]", "dense: FP32[N, 2]"),
+}
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("keras")
+    make("tensorflow", "tensorflow_models.py", ["keras", folder])
+    return folder
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_of_keras_3_is_imported_with_parity(files: Path, name: str) -> None:
+    model = load_model(files / f"{name}.keras")
+    assert model.origin.framework == "keras"
+    assert model.origin.parity is not None
+    assert model.signature.has_free_batch
+    record(FRAMEWORK, ".keras (Keras 3)", name, model)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_of_keras_2_is_imported_with_parity(files: Path, name: str) -> None:
+    model = load_model(files / f"{name}_2.h5")
+    assert model.origin.parity is not None
+    assert model.signature.has_free_batch
+    record(FRAMEWORK, ".h5 (tf.keras 2)", name, model)
+
+
+@pytest.mark.parametrize("name", ["convolution_3.h5", "dense_2.keras"])
+def test_the_other_two_combinations_are_imported(files: Path, name: str) -> None:
+    model = load_model(files / name)
+    assert model.origin.parity is not None
+    form = ".h5 (Keras 3)" if name.endswith("h5") else ".keras (tf.keras 2)"
+    record(FRAMEWORK, form, name.partition("_")[0], model)
+
+
+def test_inputs_and_outputs_keep_their_names(files: Path) -> None:
+    signature = load_model(files / "dense.keras").signature
+    assert list(map(str, signature.inputs)) == ["left: FP32[N, 6]", "right: FP32[N, 4]"]
+    assert list(map(str, signature.outputs)) == ["kind: FP32[N, 3]", "amount: FP32[N, 1]"]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected", "got"),
+    [
+        ("with_code.keras", "layers that Keras builds itself", "Lambda"),
+        ("with_code.h5", "layers that Keras builds itself", "Lambda"),
+        ("weights.h5", "an HDF5 file with a Keras model", "one without"),
+        ("stateful.h5", "layers without a memory of their own", "lstm"),
+        ("linked.h5", "an HDF5 file on its own", "/elsewhere"),
+        ("foreign.keras", "layers that Keras builds itself", "os.path.Dense"),
+        ("cut.h5", "a whole Keras file", ""),
+    ],
+)
+def test_what_cannot_be_trusted_is_refused(files: Path, name: str, expected: str, got: str) -> None:
+    with pytest.raises(ModelError) as caught:
+        load_model(files / name)
+    assert caught.value.expected == expected
+    assert caught.value.got.startswith(got)
+
+
+@pytest.mark.parametrize("member", ["../outside", "/etc/outside"])
+def test_an_archive_that_leads_outside_is_refused(files: Path, tmp_path: Path, member: str) -> None:
+    path = tmp_path / "model.keras"
+    path.write_bytes((files / "dense.keras").read_bytes())
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(member, b"x")
+    with pytest.raises(ModelError, match="files inside the archive"):
+        load_model(path)
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_a_public_model_is_imported_with_parity(shared_data: Path, files: Path, name: str) -> None:
+    model = load_model(shared_data / "mlperf_tiny" / f"{name}.h5")
+    found = (*model.signature.inputs, *model.signature.outputs)
+    assert tuple(map(str, found)) == REAL[name]
+    assert model.origin.parity is not None
+    record(FRAMEWORK, ".h5 (tf.keras 2)", name, model)
+
+
+def test_inspect_takes_a_file(files: Path) -> None:
+    done = tradewind("inspect", files / "lstm.keras", "--json")
+    assert done.code == 0, done.err
+    assert done.document["framework"] == "keras"
+    assert done.document["inputs"][0]["shape"] == ["N", 9, 5]
