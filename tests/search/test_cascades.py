@@ -35,7 +35,7 @@ def _trial(name: str, cost: float, seen: Seen, original: Seen) -> Trial:
     return found
 
 
-def _stages(
+def cheap_and_original(
     random: np.random.Generator, cost: float = 0.1, loss: float = 0.06
 ) -> tuple[Trial, Trial]:
     """Return an original that is always right, and a cheap variant that errs where it is unsure."""
@@ -50,7 +50,7 @@ def _stages(
 def _proposed(
     random: np.random.Generator, work: Job | None = None, cost: float = 0.1, loss: float = 0.06
 ) -> tuple[list[Proposal], Trial, Trial]:
-    original, cheap = _stages(random, cost, loss)
+    original, cheap = cheap_and_original(random, cost, loss)
     found = propose(work or job(budget=Budget(max_drop=0.02)), SCORES, original, [cheap])
     return found, original, cheap
 
@@ -97,7 +97,7 @@ def test_a_first_stage_that_costs_too_much_is_none(random: np.random.Generator) 
 
 
 def test_a_first_stage_that_knows_nothing_is_none(random: np.random.Generator) -> None:
-    original, _ = _stages(random)
+    original, _ = cheap_and_original(random)
     assert original.seen is not None
     right = random.uniform(size=N) < 0.8
     blind = _seen(right, random.uniform(0, 8, N), random.integers(0, 2, N))
@@ -108,7 +108,7 @@ def test_a_first_stage_that_knows_nothing_is_none(random: np.random.Generator) -
 def test_a_cascade_has_to_be_cheaper_than_what_keeps_the_budget_alone(
     random: np.random.Generator,
 ) -> None:
-    original, cheap = _stages(random)
+    original, cheap = cheap_and_original(random)
     assert original.seen is not None
     alone = _trial("int8", 0.11, original.seen, original.seen)
     assert propose(job(budget=Budget(max_drop=0.02)), SCORES, original, [cheap, alone]) == []
@@ -120,7 +120,7 @@ def test_a_cascade_has_to_be_cheaper_than_what_keeps_the_budget_alone(
 
 
 def test_what_was_refused_or_hardly_seen_is_no_stage(random: np.random.Generator) -> None:
-    original, cheap = _stages(random)
+    original, cheap = cheap_and_original(random)
     cheap.refusals.append("its check failed")
     assert propose(job(), SCORES, original, [cheap]) == []
     cheap.refusals.clear()
@@ -131,7 +131,7 @@ def test_what_was_refused_or_hardly_seen_is_no_stage(random: np.random.Generator
 
 
 def test_answers_to_fewer_examples_are_compared_with_as_many(random: np.random.Generator) -> None:
-    original, cheap = _stages(random)
+    original, cheap = cheap_and_original(random)
     assert cheap.seen is not None
     assert cheap.seen.logits is not None
     cheap.seen = Seen(cheap.seen.answers[:900], cheap.seen.right[:900], cheap.seen.logits[:900])

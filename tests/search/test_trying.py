@@ -1,0 +1,143 @@
+"""The stage in which variants are tried, with a screen that only writes down what it sees."""
+
+from typing import cast
+
+import numpy as np
+from tests.search.stage import Clock, baseline, job, machine
+from tests.search.test_cascades import SCORES, cheap_and_original
+
+from tradewind.budget import Budget
+from tradewind.engines import Engine, OnnxRuntime
+from tradewind.errors import UnsupportedModel
+from tradewind.runners import Scores
+from tradewind.search.candidates import Graph, quantizers
+from tradewind.search.job import Job
+from tradewind.search.plans import Plan
+from tradewind.search.progress import Silence
+from tradewind.search.screening import Baseline, Screen
+from tradewind.search.trials import Load, Trial
+from tradewind.search.trying import Attempts
+
+
+class Written:
+    """A screen that has looked at everything before."""
+
+    def __init__(self, job: Job, original: Trial, scores: Scores | None) -> None:
+        self._job = job
+        self.scores = scores
+        self.no_cascade = "nothing tells how sure it is"
+        self.baseline = cast(Baseline, _Kept(original))
+        self.looked: list[Graph] = []
+        self.measured_plans: list[Plan] = []
+        self.extended: list[float] = []
+        self.breaks = False
+
+    def extend(self, share: float) -> None:
+        self.extended.append(share)
+
+    @property
+    def has_time(self) -> bool:
+        return self._job.deadline.left_s(self.extended[-1]) > 0
+
+    def engines(self, graph: Graph) -> list[list[Engine]]:
+        return [[OnnxRuntime()]]
+
+    def look(self, graph: Graph, engines: list[Engine]) -> Trial:
+        self.looked.append(graph)
+        return Trial(Plan.alone(graph, engines[0]), Load(1, 1), 0.5, 0.5, 0.5)
+
+    def measured(self, plan: Plan, escalated: float) -> Trial:
+        if self.breaks:
+            raise UnsupportedModel("model", "stages", "none")
+        self.measured_plans.append(plan)
+        return Trial(plan, Load(64, 1), 0.2, 0.2, 0.2)
+
+
+class _Kept:
+    def __init__(self, trial: Trial) -> None:
+        self.trial = trial
+
+
+def _attempts(work: Job, screen: Written) -> Attempts:
+    return Attempts(work, cast(Screen, screen), Silence())
+
+
+def test_without_time_everything_is_told_that_it_was_not_tried() -> None:
+    clock = Clock(now=900.0)
+    work = job(clock=clock)
+    screen = Written(work, baseline(), SCORES)
+    attempts = _attempts(work, screen)
+    attempts.run()
+    assert not attempts.is_complete
+    assert attempts.trials == []
+    told = {refusal.variant: refusal.why for refusal in attempts.refused}
+    for step in quantizers(work.model, "normal", work.hardware):
+        assert told[step.label] == "not tried: time ran out"
+
+
+def test_without_class_scores_it_is_said_why_there_is_no_cascade() -> None:
+    work = job(clock=Clock(now=900.0))
+    attempts = _attempts(work, Written(work, baseline(), None))
+    attempts.run()
+    assert ("cascade", "nothing tells how sure it is") in {
+        (refusal.variant, refusal.why) for refusal in attempts.refused
+    }
+
+
+def test_the_time_for_cascades_is_free_where_there_are_none() -> None:
+    work = job(clock=Clock(now=900.0))
+    with_scores, without = Written(work, baseline(), SCORES), Written(work, baseline(), None)
+    _attempts(work, with_scores)
+    _attempts(work, without)
+    assert with_scores.extended[0] < without.extended[0]
+
+
+def _with_a_cheap_trial(random: np.random.Generator) -> tuple[Attempts, Written]:
+    work = job(budget=Budget(max_drop=0.02), clock=Clock())
+    original, cheap = cheap_and_original(random)
+    screen = Written(work, original, SCORES)
+    attempts = _attempts(work, screen)
+    attempts.trials.append(cheap)
+    return attempts, screen
+
+
+def test_cascades_of_what_was_looked_at_are_measured(random: np.random.Generator) -> None:
+    attempts, screen = _with_a_cheap_trial(random)
+    attempts._try_cascades()
+    found = attempts.trials[1:]
+    assert found
+    assert [one.plan for one in found] == screen.measured_plans
+    assert all(one.plan.is_cascade and one.select is not None for one in found)
+    assert len({one.name for one in found}) == len(found)
+    assert attempts.is_complete
+
+
+def test_a_cascade_that_does_not_run_is_refused(random: np.random.Generator) -> None:
+    attempts, screen = _with_a_cheap_trial(random)
+    screen.breaks = True
+    attempts._try_cascades()
+    assert len(attempts.trials) == 1
+    assert all("it does not run" in refusal.why for refusal in attempts.refused)
+    assert attempts.refused
+
+
+def test_where_no_cascade_promises_anything_that_is_said(random: np.random.Generator) -> None:
+    attempts, screen = _with_a_cheap_trial(random)
+    attempts.trials.clear()
+    attempts._try_cascades()
+    assert screen.measured_plans == []
+    assert [refusal.variant for refusal in attempts.refused] == ["cascade"]
+
+
+def test_a_smaller_graph_is_quantized_as_the_best_one_was(random: np.random.Generator) -> None:
+    attempts, _ = _with_a_cheap_trial(random)
+    likely = quantizers(attempts._job.model, "normal", machine("avx512_vnni"))
+    cheap = attempts.trials[0]
+    assert attempts._best_quantizer(likely) == cheap.plan.last.graph.steps[-1]
+    # where the original is the quickest, int8 does not pay
+    exact = baseline()
+    exact.latency_s = cheap.latency_s / 2
+    attempts.trials.append(exact)
+    assert attempts._best_quantizer(likely) is None
+    attempts.trials.clear()
+    assert attempts._best_quantizer(likely) == likely[0]
