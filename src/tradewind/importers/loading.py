@@ -15,6 +15,7 @@ from tradewind.importers.lookalikes import lookalike
 from tradewind.importers.onnx import OnnxImporter
 from tradewind.importers.openvino import OpenVinoImporter
 from tradewind.importers.paddle import PaddleImporter
+from tradewind.importers.pickles import PickleImporter
 from tradewind.importers.pytorch import TorchImporter, names_factory
 from tradewind.importers.sklearn import SklearnImporter
 from tradewind.importers.tensorflow import TensorflowImporter
@@ -43,6 +44,7 @@ IMPORTERS: tuple[Importer, ...] = (
 TRUSTING: tuple[Importer, ...] = (
     TorchImporter(trusts_pickle=True),
     HuggingFaceImporter(trusts_pickle=True),
+    PickleImporter(),
 )
 """Importers that unpickle, asked before the others and only where the caller trusts the file."""
 

@@ -4,7 +4,6 @@ import importlib
 import json
 import sys
 import warnings
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +15,13 @@ import onnx
 from tradewind.errors import ModelError
 from tradewind.importers.boosting import boosting_converters
 from tradewind.importers.columns import MATRIX, Layout, layout_of, parts
-from tradewind.importers.estimator_parity import check_parity
+from tradewind.importers.estimators import check_estimator
 from tradewind.importers.importer import Importer
 from tradewind.importers.lookalikes import archive_members
+from tradewind.importers.missing import add_missing
 from tradewind.importers.onnx import freeze
-from tradewind.model import MAX_BYTES, Model, Origin
+from tradewind.importers.skops_files import read_skops
+from tradewind.model import Model, Origin
 from tradewind.tensors import Datatype
 
 CLASSES = "tradewind.classes"
@@ -49,15 +50,15 @@ class SklearnImporter(Importer):
         return base is not None and isinstance(source, base.BaseEstimator)
 
     def load(self, source: object) -> Model:
-        estimator = _read_skops(source) if isinstance(source, Path) else source
         where = source.name if isinstance(source, Path) else type(source).__name__
+        estimator = source
+        if isinstance(source, Path):
+            estimator = read_skops(source, _extra("skops.io", where))
         _check_estimator(estimator, where)
         layout = layout_of(estimator, self.columns, where)
         proto = _convert(estimator, layout, where)
         _note_classes(proto, estimator)
-        model = freeze(proto, Origin(self.name, where))
-        check_parity(model, estimator, layout)
-        return model
+        return check_estimator(freeze(proto, Origin(self.name, where)), estimator, layout)
 
 
 def _extra(module: str, where: str) -> Any:
@@ -67,34 +68,6 @@ def _extra(module: str, where: str) -> Any:
         hint = 'pip install "tradewind[sklearn]"'
         package = module.partition(".")[0]
         raise ModelError(where, f"{package} to import it with", "none installed", hint) from error
-
-
-def _read_skops(path: Path) -> Any:
-    """Load an estimator all of whose types are known to be harmless."""
-    skops = _extra("skops.io", path.name)
-    try:
-        _check_size(path)
-        strange = skops.get_untrusted_types(file=path)
-        if not strange:
-            return skops.load(path, trusted=[])
-    except ModelError:
-        raise
-    except Exception as error:  # damaged archives raise whatever their parts do
-        got = f"a damaged one ({type(error).__name__}: {error})"
-        raise ModelError(path.name, "a whole `.skops` file", got[:300]) from error
-    raise ModelError(
-        path.name,
-        "types that skops knows to be harmless",
-        ", ".join(strange),
-        "where it was trained, write `load_model(estimator).save(Path('model.onnx'))`.",
-    )
-
-
-def _check_size(path: Path) -> None:
-    with zipfile.ZipFile(path) as archive:
-        size_bytes = sum(info.file_size for info in archive.infolist())
-    if size_bytes > MAX_BYTES:
-        raise ModelError(path.name, f"at most {MAX_BYTES} bytes", f"{size_bytes} bytes unpacked")
 
 
 def _check_estimator(estimator: Any, where: str) -> None:
@@ -139,6 +112,7 @@ def _convert(estimator: Any, layout: Layout, where: str) -> onnx.ModelProto:
             "replace the step that it names by one that it knows.",
         ) from error
     assert isinstance(proto, onnx.ModelProto)
+    add_missing(proto, estimator)
     return _tidied(proto)
 
 
