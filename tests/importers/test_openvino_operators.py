@@ -114,8 +114,8 @@ def reduction(name: str) -> Build:
 
 NARROW = ("acos", "asin", "atanh", "cosh", "exp", "sinh", "tan")
 BINARY = (
-    "add", "subtract", "multiply", "maximum", "minimum", "divide", "squared_difference", "mod",
-    "floor_mod", "less", "less_equal", "greater", "greater_equal", "not_equal",
+    "add", "subtract", "multiply", "maximum", "minimum", "divide", "squared_difference",
+    "less", "less_equal", "greater", "greater_equal", "not_equal",
 )  # fmt: skip
 REDUCTIONS = (
     "reduce_mean", "reduce_max", "reduce_min", "reduce_sum", "reduce_l1", "reduce_l2",
@@ -131,6 +131,9 @@ CASES: dict[str, Build] = {
     **{name: named(name, positive) for name in ("log", "sqrt")},
     "acosh": lambda r, x: op.acosh(op.add(positive(x), np.float32(1))),
     **{name: binary(name) for name in BINARY},
+    # whole numbers: near a multiple a rounding would decide
+    "mod": lambda r, x: op.mod(op.round(x, "half_to_even"), np.float32(-3)),
+    "floor mod": lambda r, x: op.floor_mod(op.round(x, "half_to_even"), np.float32(-3)),
     "equal": lambda r, x: op.equal(op.round(x, "half_to_even"), np.float32(0)),
     "power": lambda r, x: op.power(positive(inside(x)), weights(r, 8)),
     "integer divide": lambda r, x: op.convert(op.divide(op.abs(integers(x)), np.int64(4)), "f32"),
