@@ -3,7 +3,8 @@ from tests.cases import CASES
 from tests.search.stage import two_classes
 
 from tradewind.passes import PASSES, Distil, DropBlocks, PruneChannels
-from tradewind.search.shrinking import limit_s, recipes
+from tradewind.search.candidates import Graph
+from tradewind.search.shrinking import limit_s, recipes, within
 
 BY_NAME = {case.name: case for case in CASES}
 
@@ -45,3 +46,18 @@ def test_no_step_may_take_longer_than_what_is_left(left_s: float) -> None:
 
 def test_training_has_time_to_end_by_itself() -> None:
     assert limit_s(Distil(time_s=30), 1000) > 30
+    for left_s in (10.0, 60.0, 2000.0):
+        step = within(Distil(time_s=300), left_s)
+        assert isinstance(step, Distil)
+        assert step.time_s <= 300
+        assert step.time_s < limit_s(step, left_s) <= left_s
+    assert within(DropBlocks(), 1.0) == DropBlocks()
+
+
+def test_smaller_graphs_of_one_search_have_different_names() -> None:
+    for effort in ("normal", "thorough"):
+        for model in (BY_NAME["residual"].model, two_classes()):
+            found = recipes(model, effort, 100)
+            labels = [Graph(recipe, model, "").label for recipe in found]
+            assert len(set(labels)) == len(labels)
+            assert all(len(label) < 30 for label in labels)

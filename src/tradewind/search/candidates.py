@@ -8,7 +8,10 @@ from tradewind.engines.ensembles import OPERATORS as TREES
 from tradewind.measure import Hardware
 from tradewind.model import Model
 from tradewind.passes import (
+    Distil,
+    DropBlocks,
     Pass,
+    PruneChannels,
     QuantizeDynamic,
     QuantizeNNCF,
     QuantizeStatic,
@@ -34,9 +37,18 @@ class Graph:
     @property
     def label(self) -> str:
         """What was done, short enough for a table."""
-        lossy = [step.label for step in self.steps if not step.is_lossless]
-        lossless = [step.label for step in self.steps if step.is_lossless]
+        lossy = [short(step) for step in self.steps if not step.is_lossless]
+        lossless = [short(step) for step in self.steps if step.is_lossless]
         return ", ".join(lossy or lossless) or "original"
+
+
+def short(step: Pass) -> str:
+    """Return a name for a table; passes of one search that share it do not exist."""
+    if isinstance(step, PruneChannels):
+        return f"{step.keep:.0%} of channels"
+    if isinstance(step, DropBlocks):
+        return f"{step.keep:.0%} of blocks"
+    return "trained" if isinstance(step, Distil) else step.label
 
 
 def quantizers(model: Model, effort: Effort, hardware: Hardware) -> tuple[Pass, ...]:

@@ -1,5 +1,7 @@
 """Smaller graphs worth trying: on their own where they keep the budget, else as first stages."""
 
+from dataclasses import replace
+
 from tradewind.model import Model
 from tradewind.passes import PASSES, Distil, DropBlocks, Pass, PruneChannels
 from tradewind.search.settings import Effort
@@ -34,6 +36,13 @@ def recipes(model: Model, effort: Effort, left_s: float) -> list[Recipe]:
         return [(step,) for step in (*smaller, PruneChannels(keep=0.5))]
     train = Distil(time_s=max(_TRAINED_SHARE * left_s, 10.0))
     return [(step, train) for step in smaller]
+
+
+def within(step: Pass, left_s: float) -> Pass:
+    """Return a step that ends by itself in the time that is left, where it can be told to."""
+    if isinstance(step, Distil):
+        return replace(step, time_s=min(step.time_s, 0.6 * left_s))
+    return step
 
 
 def limit_s(step: Pass, left_s: float) -> float:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from tradewind.bundle import CASCADE, Refusal
 from tradewind.errors import TradewindError
 from tradewind.passes import Pass
-from tradewind.search.candidates import Graph, quantizers, variant_name
+from tradewind.search.candidates import Graph, quantizers, short, variant_name
 from tradewind.search.cascades import propose
 from tradewind.search.costs import cost_of
 from tradewind.search.job import Job
@@ -13,7 +13,7 @@ from tradewind.search.making import Maker
 from tradewind.search.progress import Progress
 from tradewind.search.screening import Screen, reason_of
 from tradewind.search.settings import SHARES
-from tradewind.search.shrinking import Recipe, limit_s, recipes
+from tradewind.search.shrinking import Recipe, limit_s, recipes, within
 from tradewind.search.trials import Trial
 
 _LEAST_S = 1.0
@@ -80,21 +80,21 @@ class Attempts:
             quantizer: applied in the end; None when what the recipe made is looked at.
         """
         graph = base
-        name = ", ".join(step.label for step in recipe)
-        for step in (*recipe, *([quantizer] if quantizer else [])):
+        name = ", ".join(short(step) for step in recipe)
+        for planned in (*recipe, *([quantizer] if quantizer else [])):
             if self._left_s <= _LEAST_S:
                 self._refuse_untried(name)
                 return
+            step = within(planned, self._left_s)
             self._told.step(step.label)
             try:
                 made = maker.apply(graph, step, self._limit_s(step, recipe))
             except TradewindError as error:
                 self.refused.append(Refusal(name, str(error).splitlines()[0]))
                 return
-            if made is None:
-                return
-            graph = made
-        self._look(graph)
+            graph = made or graph  # a step may find nothing to change
+        if graph is not base:
+            self._look(graph)
 
     def _limit_s(self, step: Pass, recipe: Recipe) -> float:
         """Return the seconds for one pass; smaller graphs leave some for what comes after."""
