@@ -31,7 +31,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if not environment("jax").is_installed:
         pytest.skip("the jax environment is missing: tradewind doctor --install jax")
     folder = tmp_path_factory.mktemp("jax")
-    command = [environment("jax").python, MAKING / "jax_files.py", folder]
+    command: list[str | Path] = [environment("jax").python, MAKING / "jax_files.py", folder]
     subprocess.run(command, check=True, env={**os.environ, "JAX_PLATFORMS": "cpu"})
     return folder
 
@@ -42,7 +42,7 @@ def memory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if not environment("jax").is_installed:
         pytest.skip("the jax environment is missing: tradewind doctor --install jax")
     folder = tmp_path_factory.mktemp("memory")
-    command = [sys.executable, MAKING / "jax_memory.py", folder, _packages()]
+    command: list[str | Path] = [sys.executable, MAKING / "jax_memory.py", folder, _packages()]
     subprocess.run(command, check=True, env={**os.environ, "JAX_PLATFORMS": "cpu"})
     return folder
 
@@ -93,7 +93,14 @@ def test_parameters_become_weights_under_one_input(memory: Path) -> None:
     assert {"MaxPool", "AveragePool", "MatMul"} <= set(kinds)
 
 
-def test_foreign_code_is_named(memory: Path) -> None:
+def test_polynomials_that_spell_a_function_become_it_again(memory: Path) -> None:
+    model, _ = _remembered(memory, "attention")
+    kinds = [node.op_type for node in model.to_proto().graph.node]
+    assert kinds.count("Erf") == 1  # in the exact GELU
+    assert "Einsum" not in kinds
+
+
+def test_foreign_code_is_refused(memory: Path) -> None:
     assert "a function that JAX can export" in (memory / "foreign.txt").read_text()
 
 

@@ -9,6 +9,12 @@ from .reading import Operation
 from .writing import Value, refused, value_info
 
 _SILENT = ("shape_assertion",)
+_NAMED = {
+    "erf": "Erf", "tan": "Tan", "sinh": "Sinh", "cosh": "Cosh", "asin": "Asin", "acos": "Acos",
+    "atan": "Atan", "asinh": "Asinh", "acosh": "Acosh", "atanh": "Atanh",
+}  # fmt: skip
+"""Functions that JAX spells out as polynomials, by the names that it leaves on them."""
+
 _PASSED = ("Sharding", "SPMDFullToShardShape", "SPMDShardToFullShape", "annotate_device_placement")
 
 
@@ -19,8 +25,11 @@ def call(op: Operation) -> list[Value]:
 
 def composite(op: Operation) -> list[Value]:
     """Write what a named group of operators consists of."""
-    if str(op.attribute("name")).strip('"') == "chlo.top_k":
+    name = str(op.attribute("name")).strip('"').removeprefix("chlo.")
+    if name == "top_k":
         return top_k(op)
+    if name in _NAMED:
+        return [op.named(op.add(_NAMED[name], [op.name(0)]))]
     return op.run(str(op.attribute("decomposition")).lstrip("@").strip('"'), op.inputs)
 
 

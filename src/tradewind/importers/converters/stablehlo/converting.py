@@ -97,7 +97,7 @@ class Converter:
             inputs = [self._found(operand) for operand in view.operation.operands]
             if str(view.operation.name) in _RETURNS:
                 return inputs
-            op = Operation(view, self.graph, inputs, self.run)
+            op = Operation(view, self.graph, inputs, self.run, self._found)
             values = fold(op) or OPERATORS[op.kind](op)
             for result, value in zip(view.operation.results, values, strict=False):
                 scope[result] = value

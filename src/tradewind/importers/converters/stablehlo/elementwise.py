@@ -133,9 +133,48 @@ def compare(op: Operation) -> list[Value]:
     return [op.named(op.add("Not", [found]) if rule == "NE" else found)]
 
 
+def _made(value: Any) -> Any:
+    """Return the operator that a value of MLIR comes from, the one before it is repeated."""
+    found = value.owner
+    while str(getattr(found, "name", "")).endswith("broadcast_in_dim"):
+        found = found.operands[0].owner
+    return found
+
+
+def _kind(made: Any) -> str:
+    return str(getattr(made, "name", "")).partition(".")[2]
+
+
+def is_erfc(op: Operation) -> bool:
+    """Whether this is the end of the polynomials that JAX spells erfc(x) as.
+
+    It is the choice, by |x| < 1, of 1 - x * (... + 2 / sqrt(pi)) or something else.
+    """
+    test, near = (_made(operand) for operand in list(op.view.operation.operands)[:2])
+    if (_kind(test), _kind(near)) != ("compare", "subtract"):
+        return False
+    size, product = _made(test.operands[0]), _made(near.operands[1])
+    if (_kind(size), _kind(product)) != ("abs", "multiply"):
+        return False
+    series = _made(product.operands[1])
+    if size.operands[0] != product.operands[0] or _kind(series) != "add":
+        return False
+    last = _made(series.operands[1])
+    if _kind(last) != "constant" or not last.attributes["value"].is_splat:
+        return False
+    number = last.attributes["value"].get_splat_value().value
+    return abs(float(number) - 2 / np.pi**0.5) < 1e-6
+
+
 def select(op: Operation) -> list[Value]:
     """Choose between two tensors, element by element or as a whole."""
     graph = op.graph
+    if is_erfc(op):
+        # of the test |x| < 1
+        x = op.found(_made(_made(op.view.operation.operands[0]).operands[0]).operands[0])
+        return [
+            op.named(op.add("Sub", [graph.constant(1, x.numpy), op.add("Erf", [graph.name(x)])]))
+        ]
     whole = any(value.narrow is None and value.known is None and value.rank for value in op.inputs)
     names = [graph.narrow_name(value) for value in op.inputs]
     if not whole:

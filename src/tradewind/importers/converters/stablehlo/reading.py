@@ -17,6 +17,7 @@ class Operation:
     graph: Graph
     inputs: list[Value]
     run: Callable[[Any, list[Value]], list[Value]]  # converts a block, or a function by name
+    found: Callable[[Any], Value]  # what a value of MLIR became
 
     @property
     def kind(self) -> str:
