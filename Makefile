@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 # what other frameworks are converted with, in environments of their own
 export TRADEWIND_HOME ?= $(CURDIR)/.environments
-FRAMEWORKS := torch transformers tflite tensorflow
+FRAMEWORKS := torch transformers tensorflow tflite jax paddle xgboost lightgbm catboost
 
 .PHONY: demo test test-frameworks check bench docs clean
 
@@ -42,7 +42,7 @@ $(VENV)/.core: $(VENV)/.python pyproject.toml
 	touch $@
 
 $(VENV)/.test: $(VENV)/.core
-	$(PIP) install --editable ".[sklearn,text,train]" --group test
+	$(PIP) install --editable ".[sklearn,text,train,trees]" --group test
 	touch $@
 
 $(VENV)/.check: $(VENV)/.test
