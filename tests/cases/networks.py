@@ -177,3 +177,20 @@ def embedding(random: np.random.Generator) -> onnx.ModelProto:
         {"logits": (np.float32, ("N", 3))},
         {"table": normal(random, 50, 12), "w": weight(random, 12, 3)},
     )
+
+
+def low_rank(random: np.random.Generator) -> onnx.ModelProto:
+    """A layer whose weight is the product of two small matrices."""
+    return graph(
+        [
+            helper.make_node("Gemm", ["x", "w1", "b1"], ["h"]),
+            helper.make_node("Relu", ["h"], ["r"]),
+            helper.make_node("Gemm", ["r", "w2"], ["logits"]),
+        ],
+        {"x": (np.float32, ("N", 16))},
+        {"logits": (np.float32, ("N", 5))},
+        {
+            "w1": weight(random, 16, 2) @ weight(random, 2, 24), "b1": normal(random, 24),
+            "w2": weight(random, 24, 5),
+        },
+    )  # fmt: skip

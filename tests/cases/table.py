@@ -38,6 +38,7 @@ CASES: tuple[Case, ...] = (
         networks.embedding,
         lambda random, n: {"tokens": random.integers(0, 50, (n, 7))},
     ),
+    Case("low_rank", networks.low_rank, lambda random, n: {"x": normal(random, n, 16)}),
     Case("opset11", oddities.opset11, lambda random, n: {"image": normal(random, n, 1, 6, 6)}),
     Case("listed_weights", oddities.listed, lambda random, n: {"x": normal(random, n, 16)}),
     Case("score", networks.score, lambda random, n: {"x": normal(random, n, 6)}),

@@ -23,6 +23,7 @@ from tradewind.model import Model, Origin
 from tradewind.passes import (
     PASSES,
     Change,
+    Factorize,
     Fold,
     Observed,
     Pass,
@@ -47,8 +48,19 @@ PAIRS = [pytest.param(kind(), case, id=f"{kind.name}-{case}") for kind in PASSES
 EVERY_KIND = pytest.mark.parametrize("kind", PASSES, ids=lambda kind: kind.name)
 
 
+FITTING = {"prune_trees": "forest", "restrict_vocabulary": "embedding", "factorize": "low_rank"}
+"""Passes that need something unusual, with a model that has it."""
+
+
+def _fitting(step: Pass) -> Case:
+    """Return a model that a pass certainly fits."""
+    name = FITTING.get(step.name, "residual")
+    return next(case for case in CASES if case.name == name)
+
+
 def _seen(case: Case, random: np.random.Generator) -> Observed:
-    return Observed(case.draw(random, EXAMPLES))
+    # few tokens are left that no example holds when there are many examples
+    return Observed(case.draw(random, 6 if case.name == "embedding" else EXAMPLES))
 
 
 def _apply(step: Pass, case: Case, random: np.random.Generator) -> Change | None:
@@ -132,7 +144,7 @@ def test_what_int8_loses_is_alike_on_all_engines(
 def test_a_pass_in_a_process_of_its_own_makes_the_same_model(
     step: Pass, random: np.random.Generator
 ) -> None:
-    case = next(case for case in CASES if case.name == "residual")
+    case = _fitting(step)
     seen = _seen(case, random)
     here = step.apply(case.model, seen)
     there = apply_isolated(step, case.model, seen, 120)
@@ -183,12 +195,13 @@ def test_what_a_pass_needs_follows_from_its_settings(kind: type[Pass]) -> None:
         step
         for kind in PASSES
         for step in variations(kind)
-        if kind is not QuantizeNNCF and step != kind()
+        # whether two layers are faster than one depends on the machine
+        if kind is not QuantizeNNCF and step != kind() and step != Factorize(cost="time")
     ],
     ids=lambda step: f"{step.name}-{step.label}",
 )
 def test_every_setting_makes_a_model_that_runs(step: Pass, random: np.random.Generator) -> None:
-    case = next(case for case in CASES if case.name == "residual")
+    case = _fitting(step)
     change = _apply(step, case, random)
     assert change is not None
     for kind in case.engines:

@@ -5,7 +5,15 @@ from tradewind.passes.contract import Change, Needs, Observed, Pass
 from tradewind.passes.distillation import Distil
 from tradewind.passes.fold import Fold
 from tradewind.passes.isolation import PASSES, apply_isolated
-from tradewind.passes.pruning import DropBlocks, PruneChannels
+from tradewind.passes.pruning import (
+    DropBlocks,
+    Factorize,
+    PruneChannels,
+    PruneTrees,
+    RemoveUnused,
+    RestrictVocabulary,
+    Sparsify,
+)
 from tradewind.passes.quantize_dynamic import QuantizeDynamic
 from tradewind.passes.quantize_nncf import QuantizeNNCF
 from tradewind.passes.quantize_static import QuantizeStatic
@@ -17,14 +25,19 @@ __all__ = [
     "Difference",
     "Distil",
     "DropBlocks",
+    "Factorize",
     "Fold",
     "Needs",
     "Observed",
     "Pass",
     "PruneChannels",
+    "PruneTrees",
     "QuantizeDynamic",
     "QuantizeNNCF",
     "QuantizeStatic",
+    "RemoveUnused",
+    "RestrictVocabulary",
+    "Sparsify",
     "UpgradeOpset",
     "apply_isolated",
     "check",

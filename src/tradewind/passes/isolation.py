@@ -19,7 +19,15 @@ from tradewind.model import Model, Origin
 from tradewind.passes.contract import Change, Observed, Pass
 from tradewind.passes.distillation import Distil
 from tradewind.passes.fold import Fold
-from tradewind.passes.pruning import DropBlocks, PruneChannels
+from tradewind.passes.pruning import (
+    DropBlocks,
+    Factorize,
+    PruneChannels,
+    PruneTrees,
+    RemoveUnused,
+    RestrictVocabulary,
+    Sparsify,
+)
 from tradewind.passes.quantize_dynamic import QuantizeDynamic
 from tradewind.passes.quantize_nncf import QuantizeNNCF
 from tradewind.passes.quantize_static import QuantizeStatic
@@ -34,6 +42,11 @@ PASSES: tuple[type[Pass], ...] = (
     QuantizeNNCF,
     PruneChannels,
     DropBlocks,
+    Factorize,
+    Sparsify,
+    RemoveUnused,
+    RestrictVocabulary,
+    PruneTrees,
     *((Distil,) if find_spec("torch") is not None else ()),
 )
 """Every pass whose packages are installed; the contract tests run each of them."""

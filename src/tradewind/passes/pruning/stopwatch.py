@@ -10,7 +10,7 @@ from tradewind.engines import Engine
 from tradewind.model import Model, Origin
 from tradewind.passes.pruning.positions import Labels
 from tradewind.passes.pruning.tracing import Product, Tracing, constant, is_weight, name_of
-from tradewind.tensors import Array
+from tradewind.tensors import Array, Tensors
 
 _TURN_S = 0.01
 _MIN_CALLS = 5
@@ -49,16 +49,21 @@ class Stopwatch:
         self, node: ir.Node, values: list[ir.Value], shapes: list[tuple[int, ...]], group: int
     ) -> float:
         model, inputs = _alone(node, values, shapes, group)
-        best = np.inf
-        with self._engine.compile(model) as runner:
+        return fastest_s(self._engine, model, inputs)
+
+
+def fastest_s(engine: Engine, model: Model, inputs: Tensors) -> float:
+    """Return the seconds of the fastest of several calls of a model."""
+    best = np.inf
+    with engine.compile(model) as runner:
+        runner(inputs)
+        end, calls = time.perf_counter() + _TURN_S, 0
+        while calls < _MIN_CALLS or time.perf_counter() < end:
+            before = time.perf_counter()
             runner(inputs)
-            end, calls = time.perf_counter() + _TURN_S, 0
-            while calls < _MIN_CALLS or time.perf_counter() < end:
-                before = time.perf_counter()
-                runner(inputs)
-                best = min(best, time.perf_counter() - before)
-                calls += 1
-        return best
+            best = min(best, time.perf_counter() - before)
+            calls += 1
+    return best
 
 
 def _alone(

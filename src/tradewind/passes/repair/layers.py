@@ -46,6 +46,11 @@ class Layer:
         """The axis of `result` along which the outputs of the layer lie."""
         return 1 if self.window else -1
 
+    @property
+    def data_axis(self) -> int:
+        """The axis of `data` along which the inputs of the layer lie."""
+        return 1 if self.window else -1
+
     def as_matrix(self, weight: Array, groups: int) -> Array:
         """Return the weight as float64[groups, inputs, outputs]."""
         if self.window is None:

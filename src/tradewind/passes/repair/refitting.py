@@ -117,7 +117,7 @@ def _fit(
         picked = how.picked(target, layer.channel_axis % aim.ndim)
         aim = aim if picked is None else np.compress(picked, aim, layer.channel_axis)
         aim = aim - batch[layer.skip] if layer.skip else aim
-        rows, values = _rows(layer, batch[layer.data], aim, how.rows / total, random)
+        rows, values = rows_of(layer, batch[layer.data], aim, how.rows / total, random)
         sums.add(rows, values)
     fitted, bias = sums.solve(start, how.ridge, bool(layer.bias))
     if not (np.isfinite(fitted).all() and np.isfinite(bias).all()):
@@ -128,7 +128,7 @@ def _fit(
     return True
 
 
-def _rows(
+def rows_of(
     layer: Layer, data: Array, aim: Array, share: float, random: np.random.Generator
 ) -> tuple[Array, Array]:
     """Return some rows [groups, rows, inputs] with what they should give [groups, rows, out]."""
