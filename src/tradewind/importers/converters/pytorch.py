@@ -7,15 +7,17 @@ shape] with names for sizes that may vary) and, by kind,
 - factory: `factory` as `module:function`, `folder` to find the module in, `weights` or None
 """
 
+import contextlib
 import importlib
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from .torch_export import Free, Source, export, input_names, refusal
+from .torch_export import Answer, Arrays, Free, Source, export, input_names, refusal
 from .torch_weights import load_weights
 
 Spec = tuple[str, str, list[Any]]
@@ -23,7 +25,7 @@ _FREE = 5
 """The size of a dimension that may vary, where an example is made up."""
 
 
-def convert(request: dict[str, Any], target: Path) -> tuple[dict[str, Any], Any]:
+def convert(request: dict[str, Any], target: Path) -> tuple[dict[str, Any], Answer]:
     """Export the model that the request names; `child.py` says what comes back."""
     os.environ["TORCH_FORCE_WEIGHTS_ONLY_LOAD"] = "1"  # no pickle is run, whoever calls torch.load
     torch.set_num_threads(1)
@@ -36,7 +38,7 @@ def convert(request: dict[str, Any], target: Path) -> tuple[dict[str, Any], Any]
 
 def convert_object(
     model: Any, given: Any, specs: list[Spec], target: Path, is_fixed: bool
-) -> tuple[dict[str, Any], Any]:
+) -> tuple[dict[str, Any], Answer]:
     """Export a module or program in memory; its mode is as before when this is done.
 
     Args:
@@ -50,19 +52,28 @@ def convert_object(
         source = _program_source(model)
     else:
         source = _module_source(model, given, specs, type(model).__name__)
-    was_training = {module for module in _modules(model) if module.training}
-    try:
-        for module in was_training:
-            module.training = False
+    with _evaluating(model):
         notes, answer = export(source, target, is_fixed=is_fixed)
+
+    def asked(inputs: Arrays, inside: list[str]) -> Arrays:
+        with _evaluating(model):
+            return answer(inputs, inside)
+
+    return {**notes, "ranges": _ranges(source.example)}, asked
+
+
+@contextlib.contextmanager
+def _evaluating(model: Any) -> Iterator[None]:
+    """Let a module answer as it does in use; afterwards it trains where it did before."""
+    parts = list(model.modules()) if isinstance(model, torch.nn.Module) else []
+    training = [part for part in parts if part.training]
+    try:
+        for part in training:
+            part.training = False
+        yield
     finally:
-        for module in was_training:
-            module.training = True
-    return {**notes, "ranges": _ranges(source.example)}, answer
-
-
-def _modules(model: Any) -> list[Any]:
-    return list(model.modules()) if isinstance(model, torch.nn.Module) else []
+        for part in training:
+            part.training = True
 
 
 def _ranges(example: dict[str, Any]) -> dict[str, list[float]]:
