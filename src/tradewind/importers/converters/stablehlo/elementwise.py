@@ -163,7 +163,7 @@ def is_erfc(op: Operation) -> bool:
     if _kind(last) != "constant" or not last.attributes["value"].is_splat:
         return False
     number = last.attributes["value"].get_splat_value().value
-    return abs(float(number) - 2 / np.pi**0.5) < 1e-6
+    return bool(abs(float(number) - 2 / np.pi**0.5) < 1e-6)
 
 
 def select(op: Operation) -> list[Value]:
