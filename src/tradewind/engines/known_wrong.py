@@ -23,6 +23,7 @@ class KnownWrong:
     operators: tuple[str, ...]
     is_meant: Callable[[ir.Node], bool]
     what: str  # names the use; reads well after "got"
+    opsets: range = range(1_000)  # the versions of ONNX in which it is wrong
 
 
 def refuse_known_wrong(model: Model, runtime: str, rules: Sequence[KnownWrong]) -> None:
@@ -37,8 +38,10 @@ def refuse_known_wrong(model: Model, runtime: str, rules: Sequence[KnownWrong]) 
         UnsupportedModel: names the node.
         ModelError: the model is no ONNX graph.
     """
+    opset = model.graph.opset_imports.get("", 0)
+    known = [rule for rule in rules if opset in rule.opsets]
     for node in standard_nodes(model):
-        for rule in rules:
+        for rule in known:
             if node.op_type in rule.operators and rule.is_meant(node):
                 raise _refusal(model, node, runtime, rule.what)
 
@@ -105,6 +108,13 @@ def number(node: ir.Node, name: str, default: int = 0) -> int:
     attribute = node.attributes.get(name)
     known = attribute is not None and attribute.type == ir.AttributeType.INT
     return attribute.as_int() if known and attribute is not None else default
+
+
+def numbers(node: ir.Node, name: str) -> list[int]:
+    """Return an attribute that is a list of whole numbers; empty where it is not given."""
+    attribute = node.attributes.get(name)
+    known = attribute is not None and attribute.type == ir.AttributeType.INTS
+    return list(attribute.as_ints()) if known and attribute is not None else []
 
 
 def word(node: ir.Node, name: str, default: str = "") -> str:

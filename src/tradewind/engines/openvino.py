@@ -11,6 +11,7 @@ from typing import ClassVar, Literal, final
 import numpy as np
 
 from tradewind.engines.engine import Engine, check_datatypes
+from tradewind.engines.flattening import flatten_softmax
 from tradewind.engines.foreign import hint_about_foreign
 from tradewind.engines.infinities import repair_maxima
 from tradewind.engines.known_wrong import refuse_known_wrong, refuse_newer_attributes
@@ -214,6 +215,7 @@ class _Compiled(Runner):
             graph = core().read_model(self._model.content)
             self._name_inputs(graph)
             repair_reductions(graph)
+            flatten_softmax(graph, self._model.graph.opset_imports.get("", 0))
             repair_maxima(graph)
             keep_order_of_ties(graph)
             if size is not None:
