@@ -55,7 +55,7 @@ def _values(forest: Forest, number: int, random: np.random.Generator) -> Array:
             if tree.feature[node] == number
             for code in codes
         }
-        return np.array([*range(min(max(codes) + 3, _MANY))], np.float32)
+        return np.array([*range(min(max(codes, default=0) + 3, _MANY))], np.float32)
     bounds = np.concatenate(
         [
             np.zeros(1, np.float32),

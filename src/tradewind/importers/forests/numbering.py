@@ -146,7 +146,8 @@ class _Lists:
             )
             codes = tree.sets.get(node)
             if codes is not None:
-                self.members += [*map(float, codes), float("nan")]
+                # of no categories a fraction, which no code is: the runtime wants one at least
+                self.members += [*(map(float, codes) if len(codes) else (0.5,)), float("nan")]
             self._node(
                 int(tree.feature[node]),
                 0.0 if codes is not None else float(tree.threshold[node]),
