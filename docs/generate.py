@@ -23,7 +23,7 @@ from tradewind.bundle import Manifest
 from tradewind.cli.root import COMMANDS
 from tradewind.cli.root import tradewind as root
 from tradewind.data import Preprocessing
-from tradewind.engines import ENGINES
+from tradewind.engines import Engine, OneDAL, OnnxRuntime, OpenVINO, PyTorch
 from tradewind.passes import PASSES, Distil, Pass
 from tradewind.search import SearchSettings
 from tradewind.serve import Settings
@@ -31,6 +31,7 @@ from tradewind.serve.metrics import ModelMetrics, ServerMetrics
 from tradewind.serve.refusals import STATUS, Reason
 
 FOLDER = Path(__file__).parent / "reference"
+_EVERY_ENGINE: tuple[type[Engine], ...] = (OnnxRuntime, OpenVINO, OneDAL, PyTorch)
 _EVERY_PASS: tuple[type[Pass], ...] = (*(kind for kind in PASSES if kind is not Distil), Distil)
 """Also those whose packages are not installed here: the pages are the same everywhere."""
 NOTE = "<!-- Written by docs/generate.py from the code; edit the code instead. -->\n\n"
@@ -202,13 +203,19 @@ def settings_page() -> str:
         "# Settings\n",
         "Frozen dataclasses; a value outside its range is a `SettingError`.\n",
         *(_settings(kind, "tradewind." + name) for name, kind in search.items()),
-        *(_settings(kind, "tradewind." + kind.__name__) for kind in ENGINES),
+        *(_settings(kind, _public(kind)) for kind in _EVERY_ENGINE),
         "Passes belong to `tradewind.passes`. Which of them the search tries, with which "
         "settings, depends on the model, the machine and the effort.\n",
         *(_settings(kind, "tradewind.passes." + kind.__name__) for kind in _EVERY_PASS),
         _settings(Settings, "tradewind.serve.Settings"),
     ]
     return "\n".join(parts)
+
+
+def _public(kind: type) -> str:
+    """Return the shortest name under which a class can be imported."""
+    is_shown = kind.__name__ in tradewind.__all__
+    return f"tradewind.{kind.__name__}" if is_shown else f"tradewind.engines.{kind.__name__}"
 
 
 def _settings(kind: type, name: str) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 import onnx.reference
 
-from tradewind.engines import Engine, OnnxRuntime, OpenVINO
+from tradewind.engines import ENGINES, Engine, OneDAL
 from tradewind.model import Model, Origin
 from tradewind.tensors import Array, Tensors
 
@@ -19,6 +19,9 @@ SEED = int(os.environ.get("TRADEWIND_TEST_SEED", secrets.randbits(32)))
 
 Draw = Callable[[np.random.Generator, int], dict[str, Array]]
 """Returns random inputs of so many examples."""
+
+GENERAL = tuple(kind for kind in ENGINES if kind is not OneDAL)
+"""The engines that run models of every kind, of those that are installed."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class Case:
     build: Callable[[np.random.Generator], onnx.ModelProto]
     draw: Draw
     fixed: int | None = None
-    engines: tuple[type[Engine], ...] = (OnnxRuntime, OpenVINO)
+    engines: tuple[type[Engine], ...] = GENERAL
     tolerance: float = 1e-5
 
     @cached_property

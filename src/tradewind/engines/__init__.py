@@ -4,13 +4,15 @@ from tradewind.engines.engine import Engine
 from tradewind.engines.onedal import OneDAL
 from tradewind.engines.onnxruntime import OnnxRuntime
 from tradewind.engines.openvino import OpenVINO
+from tradewind.engines.pytorch import PyTorch
 from tradewind.engines.stages import compile_stages
 
 ENGINES: tuple[type[Engine], ...] = (
     OnnxRuntime,
     OpenVINO,
     *((OneDAL,) if OneDAL.is_installed() else ()),
+    *((PyTorch,) if PyTorch.is_installed() else ()),
 )
 """Every engine that is installed: those of the core, and those of extras that are there."""
 
-__all__ = ["ENGINES", "Engine", "OneDAL", "OnnxRuntime", "OpenVINO", "compile_stages"]
+__all__ = ["ENGINES", "Engine", "OneDAL", "OnnxRuntime", "OpenVINO", "PyTorch", "compile_stages"]

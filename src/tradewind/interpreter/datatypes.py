@@ -69,9 +69,12 @@ class Datatypes:
         """Return a copy of a tensor of the graph, on the CPU.
 
         Raises:
-            UnsupportedModel: PyTorch has no such type.
+            UnsupportedModel: PyTorch has no such type, or there are too few numbers.
         """
-        array = np.asarray(value.numpy())
+        try:
+            array = np.asarray(value.numpy())
+        except Exception as error:  # each kind of tensor fails in a way of its own
+            raise UnsupportedModel(where, f"{value.shape} numbers", f"{error}") from error
         if value.dtype in _NARROW:
             return from_array(array.astype(_NARROW[value.dtype]))
         if value.dtype not in _NAMES:

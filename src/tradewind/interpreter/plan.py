@@ -6,7 +6,7 @@ from typing import Any, final
 
 import onnx_ir as ir
 
-from tradewind.errors import EngineError, TradewindError
+from tradewind.errors import EngineError, TradewindError, UnsupportedModel
 from tradewind.interpreter.datatypes import Datatypes
 from tradewind.interpreter.expanding import domain_of
 from tradewind.interpreter.node import Node
@@ -109,7 +109,13 @@ class Plan:
             yield one if one is None or is_host else one.to(self.device)
 
 
-def planned(graph: ir.Graph, where: str, opsets: Mapping[str, int], builder: "Builder") -> Plan:
+def planned(
+    graph: ir.Graph,
+    where: str,
+    opsets: Mapping[str, int],
+    builder: "Builder",
+    outside: frozenset[str] = frozenset(),
+) -> Plan:
     """Return the plan of a graph.
 
     Args:
@@ -117,25 +123,31 @@ def planned(graph: ir.Graph, where: str, opsets: Mapping[str, int], builder: "Bu
         where: what to call it in messages.
         opsets: the version of each domain.
         builder: how tensors are made.
+        outside: names that a graph inside a node finds around it.
+
+    Raises:
+        UnsupportedModel: a node reads what nothing makes; names it.
     """
     nodes = list(graph)
+    given = tuple(value.name or "" for value in graph.inputs)
     outputs = tuple(value.name or "" for value in graph.outputs)
     last = _last_uses(nodes, outputs)
+    constants = builder.constants(graph, where)
+    known = {"", *outside, *given, *constants, *builder.lifted}
     steps = []
     for at, node in enumerate(nodes):
+        spot = f"{where}: {node.name or node.op_type}"
         inputs = tuple(value.name or "" if value is not None else "" for value in node.inputs)
+        if unknown := [name for name in inputs if name not in known]:
+            raise UnsupportedModel(spot, "inputs that the graph has", unknown[0])
         domain = domain_of(node)
-        steps.append(
-            Step(
-                builder.node(node, domain, f"{where}: {node.name or node.op_type}", opsets),
-                TABLE[domain, node.op_type],
-                inputs,
-                tuple(value.name or "" for value in node.outputs),
-                last[at],
-            )
-        )
-    inputs = tuple(value.name or "" for value in graph.inputs)
-    return Plan(inputs, outputs, builder.constants(graph, where), tuple(steps), builder.device)
+        made = tuple(value.name or "" for value in node.outputs)
+        computed = builder.node(node, domain, spot, opsets, frozenset(known))
+        steps.append(Step(computed, TABLE[domain, node.op_type], inputs, made, last[at]))
+        known.update(made)
+    if unknown := [name for name in outputs if name not in known]:
+        raise UnsupportedModel(where, "outputs that a node makes", unknown[0])
+    return Plan(given, outputs, constants, tuple(steps), builder.device)
 
 
 def _last_uses(nodes: list[ir.Node], outputs: tuple[str, ...]) -> list[tuple[str, ...]]:
@@ -180,12 +192,19 @@ class Builder:
     device: str
     lifted: frozenset[str]
 
-    def node(self, node: ir.Node, domain: str, where: str, opsets: Mapping[str, int]) -> Node:
+    def node(
+        self,
+        node: ir.Node,
+        domain: str,
+        where: str,
+        opsets: Mapping[str, int],
+        known: frozenset[str],
+    ) -> Node:
         """Return a node with its attributes; graphs among them become plans."""
         attributes: dict[str, Any] = {}
         for name, attribute in node.attributes.items():
             if attribute.type is ir.AttributeType.GRAPH:
-                attributes[name] = planned(attribute.as_graph(), where, opsets, self)
+                attributes[name] = planned(attribute.as_graph(), where, opsets, self, known)
             else:
                 attributes[name] = attribute.value
         if node.op_type in _QUANTIZERS:
