@@ -1,1 +1,3 @@
 """OpenVINO's graphs rewritten as ONNX, operator by operator."""
+
+__all__: list[str] = []
