@@ -26,7 +26,11 @@ def _kinds(base: type[Any]) -> Iterator[type[Any]]:
 
 def test_every_kind_of_runner_is_held_to_the_contract() -> None:
     for module in pkgutil.walk_packages(tradewind.__path__, "tradewind."):
-        importlib.import_module(module.name)
+        try:
+            importlib.import_module(module.name)
+        except ModuleNotFoundError as error:  # of a framework that is not installed
+            if (error.name or "tradewind").startswith("tradewind"):
+                raise
     ours = {kind for kind in _kinds(Runner) if kind.__module__.startswith("tradewind.")}
     tried = set()
     for specimen in RUNNERS:
