@@ -1,1 +1,3 @@
 """TensorFlow Lite files, read operator by operator."""
+
+__all__: list[str] = []
