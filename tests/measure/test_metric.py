@@ -5,6 +5,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 from tests.cases import CASES, DENSE
+from tests.cases.sentences import opinion
 
 from tradewind.engines import OnnxRuntime
 from tradewind.errors import DataError, SettingError
@@ -116,6 +117,11 @@ def test_an_unknown_metric_is_named(text: str) -> None:
 def test_a_classifier_with_one_sigmoid_is_cut_at_a_half() -> None:
     case = next(case for case in CASES if case.name == "score")
     assert parse_metric("accuracy", case.model) == Accuracy(0.5)
+
+
+def test_answers_as_long_as_their_sentence_have_no_metric() -> None:
+    with pytest.raises(SettingError, match=r"kept: FP32\[N, tokens, 2\]"):
+        parse_metric("within:0.1", opinion())
 
 
 def test_accuracy_compares_with_labels_of_either_kind_of_string() -> None:

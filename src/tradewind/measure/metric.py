@@ -97,7 +97,7 @@ def parse_metric(text: str, model: Model) -> Metric:
     """Return the metric that a command line names, fitted to what the model puts out.
 
     Raises:
-        SettingError: there is no such metric.
+        SettingError: there is no such metric, or it cannot be worked out for these outputs.
     """
     name, _, value = text.partition(":")
     if name == "accuracy" and not value:
@@ -106,10 +106,22 @@ def parse_metric(text: str, model: Model) -> Metric:
         return Agreement(score_threshold(model))
     if name == "within":
         try:
-            return Within(float(value))
+            found = Within(float(value))
         except ValueError:
-            pass
+            found = None
+        if found is not None:
+            _check_lengths(model)
+            return found
     raise SettingError("--metric", "accuracy, agreement or within:TOLERANCE", text)
+
+
+def _check_lengths(model: Model) -> None:
+    """Raise where an example has as many answers as it is long: they fit into no array."""
+    lengths = {size for spec in model.signature.inputs for size in spec.shape[1:]} - {None}
+    for spec in model.signature.outputs:
+        if any(isinstance(size, str) and size in lengths for size in spec.shape[1:]):
+            hint = "export the model with one length, or without this output."
+            raise SettingError("--metric", "outputs of one size", f"{spec}", hint)
 
 
 def score_threshold(model: Model) -> float:
