@@ -1,7 +1,10 @@
 """Keras models: files of both generations, and models in memory."""
 
+import contextlib
 import sys
 import tempfile
+import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -54,7 +57,8 @@ class KerasImporter(Importer):
         with tempfile.TemporaryDirectory(prefix="tradewind-") as folder:
             path = Path(folder) / "model.keras"
             try:
-                source.save(path)  # type: ignore[attr-defined]  # a Model, as `matches` says
+                with _without_warnings():
+                    source.save(path)  # type: ignore[attr-defined]  # a Model, as `matches` says
             except Exception as error:  # models that nobody built, layers that cannot be saved
                 hint = "call it on an example first, or `model.export('folder')` and give that."
                 got = f"{type(error).__name__}: {error}"[:300]
@@ -92,11 +96,21 @@ def _converted(path: Path, where: str, original: Any) -> Model:
         return check_parity(model, asked, questions=questions)
 
 
+@contextlib.contextmanager
+def _without_warnings() -> Iterator[None]:
+    """Keep to ourselves what Keras and its backends say of each other."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
 def _answer(original: Any, model: Model, inputs: Tensors) -> dict[str, Array]:
     """Return what a model in memory answers on its own backend."""
     signature = model.signature
     arrays = [np.asarray(inputs[spec.name]) for spec in signature.inputs]
-    found = original.predict_on_batch(_like(original.input, arrays))
+    structure = getattr(original, "input", None)  # sequences of layers have none
+    with _without_warnings():
+        found = original.predict_on_batch(_like(structure, arrays))
     values = _leaves(found)
     return dict(zip([spec.name for spec in signature.outputs], values, strict=True))
 
