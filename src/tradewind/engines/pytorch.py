@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, final
 
 import numpy as np
-import onnx
 
 from tradewind.engines.engine import Engine, check_datatypes
-from tradewind.errors import EngineError, TradewindError, UnsupportedModel
+from tradewind.errors import EngineError, TradewindError
 from tradewind.interpreter import TorchGraph
 from tradewind.interpreter.datatypes import from_array, to_array
 from tradewind.interpreter.pytorch import Tensor, torch
@@ -56,18 +55,7 @@ class PyTorch(Engine):
     def compile(self, model: Model) -> Runner:
         check_datatypes(model, "PyTorch", (Datatype.BYTES, Datatype.BF16))
         device = "cuda" if self.device == "auto" and torch.cuda.is_available() else "cpu"
-        try:
-            # finds weights of a wrong size now, not at the first request
-            onnx.shape_inference.infer_shapes(model.to_proto(), strict_mode=True)
-            graph = TorchGraph(model, device=device)
-        except TradewindError:
-            raise
-        except Exception as error:  # shape inference has no class of its own for what it finds
-            raise UnsupportedModel(
-                model.origin.source,
-                "a model that PyTorch can run",
-                f"{error}".splitlines()[0][:400],
-            ) from error
+        graph = TorchGraph(model, device=device)
         return _Computed(self, graph, model.signature, device)
 
 
