@@ -66,7 +66,9 @@ _TORCH = ("torch==2.13.0", "onnx==1.23.0", "onnxscript==0.7.1", "safetensors==0.
 
 ENVIRONMENTS: tuple[Environment, ...] = (
     Environment("xgboost", "xgboost", ("xgboost-cpu==3.2.0", *_TABLES), is_whole=True),
-    Environment("lightgbm", "lightgbm", ("lightgbm==4.7.0", *_TABLES), is_whole=True),
+    Environment(
+        "lightgbm", "lightgbm", ("lightgbm==4.7.0", "narwhals==2.29.0", *_TABLES), is_whole=True
+    ),
     Environment("catboost", "catboost", ("catboost==1.2.10", *_TABLES), is_whole=True),
     Environment("torch", "torch", (*_TORCH, "numpy==2.4.6")),
     Environment(
