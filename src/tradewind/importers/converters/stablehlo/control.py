@@ -78,7 +78,7 @@ def loop(op: Operation) -> list[Value]:
     with graph.part() as nodes:
         after = op.run(block, values)
         going_on = graph.name(op.run(start, after)[0])
-        names = [graph.add("Identity", [name]) for name in [going_on]]
+        names = [graph.add("Identity", [going_on])]
         names += [graph.add("Identity", [graph.name(after[index])]) for index in carried]
     condition = [graph.free("round"), graph.free("going_on")]
     body = helper.make_graph(
