@@ -25,6 +25,9 @@ by `tests/conformance`, which fails on a wrong answer that nobody has looked at.
 
 A number counts as right within 0.1%, or 1e-5, or a millionth of the largest number in the output;
 float16 and bfloat16 within two of their last places.
+
+These tests hold the newest form of every operator. Older forms, of opset 7 to 17, are compared
+between the engines by `tests/engines/test_older_forms.py`.
 """
 
 PIPE = "\\|"

@@ -12,7 +12,7 @@ from tests.conformance.judging import Outcome, Verdict
 from tradewind.engines import ENGINES
 
 ROOT = Path(__file__).parents[2]
-TIMEOUT_S = 600
+TIMEOUT_S = 1800
 RESTARTS = 20
 """Crashes of one engine after which its remaining cases are given up."""
 
