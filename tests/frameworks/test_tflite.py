@@ -80,7 +80,8 @@ def test_a_network_is_imported_with_parity(files: Path, name: str, kind: str) ->
     assert model.signature.has_free_batch
     if kind != "int8":
         assert parity.largest < 1e-4
-    assert bool(notes_of(model)) is (kind == "hybrid")
+    # small weights are left alone by TensorFlow's converter
+    assert bool(notes_of(model)) is (kind == "hybrid" and name == "dense")
     record(FRAMEWORK, f".tflite, {kind}", name, model)
 
 

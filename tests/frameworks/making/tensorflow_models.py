@@ -21,11 +21,11 @@ SEED = 11
 
 
 def dense(k: Any) -> Any:
-    """Two inputs, two outputs."""
+    """Two inputs, two outputs, and weights enough for TensorFlow Lite to store them in 8 bits."""
     left = k.Input((6,), name="left")
     right = k.Input((4,), name="right")
     hidden = k.layers.Concatenate()([left, k.layers.Dense(5, activation="tanh")(right)])
-    hidden = k.layers.Dense(16, activation="gelu")(hidden)
+    hidden = k.layers.Dense(96, activation="gelu")(hidden)
     hidden = k.layers.LayerNormalization()(hidden)
     outputs = [
         k.layers.Dense(3, activation="softmax", name="kind")(hidden),
@@ -80,7 +80,7 @@ def lstm(k: Any) -> Any:
     """Two layers over frames, the last of which keeps every frame."""
     frames = k.Input((9, 5), name="frames")
     hidden = k.layers.Bidirectional(k.layers.LSTM(6, return_sequences=True))(frames)
-    hidden = k.layers.LSTM(7)(hidden)
+    hidden = k.layers.LSTM(32)(hidden)
     return k.Model(frames, k.layers.Dense(2)(hidden))
 
 
