@@ -146,7 +146,11 @@ def make(name: str, folder: Path, sentences: list[str]) -> None:
         tokenizer = _tokenizer(before, sentences)
         tokenizer.save_pretrained(folder)
         found = transformers.AutoTokenizer.from_pretrained(folder)(
-            list(SENTENCES), padding=True, truncation=True, max_length=64
+            list(SENTENCES),
+            padding=True,
+            truncation=True,
+            max_length=64,
+            return_token_type_ids=True,
         )
         expected = {"sentences": SENTENCES, "tokens": dict(found)}
     elif before in ("whole", "cropped"):

@@ -79,16 +79,18 @@ def _model(folder: str, trusts_pickle: bool) -> Any:
             dtype=torch.float32,
             attn_implementation="eager",
             output_loading_info=True,
+            ignore_mismatched_sizes=True,  # they are named below
             **_FROM_FOLDER,
         )
     except Exception as error:
         got = (str(error).splitlines() or [type(error).__name__])[0][:300]
         raise refusal(f"weights for {name}", got, "copy the folder again.") from error
-    missing = sorted(found["missing_keys"]) + sorted(map(str, found["mismatched_keys"]))
+    mismatched = [name if isinstance(name, str) else name[0] for name in found["mismatched_keys"]]
+    missing = sorted({*found["missing_keys"], *mismatched})
     if missing:
         hint = "it was saved as another architecture; correct `architectures` in config.json."
         listed = ", ".join(missing[:5]) + (", …" if len(missing) > 5 else "")
-        raise refusal(f"weights for all of {name}", f"none for {listed}", hint)
+        raise refusal(f"weights for all of {name}", f"none that fit {listed}", hint)
     return model.eval()
 
 
