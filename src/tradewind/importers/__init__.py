@@ -9,6 +9,7 @@ from tradewind.importers.metadata import notes_of
 from tradewind.importers.onnx import OnnxImporter
 from tradewind.importers.pytorch import TorchImporter
 from tradewind.importers.sklearn import SklearnImporter
+from tradewind.importers.tensorflow import TensorflowImporter
 
 __all__ = [
     "ENVIRONMENTS",
@@ -19,6 +20,7 @@ __all__ = [
     "JaxFunction",
     "OnnxImporter",
     "SklearnImporter",
+    "TensorflowImporter",
     "TorchImporter",
     "environment",
     "install",

@@ -74,7 +74,7 @@ def _chosen(signatures: dict[str, Any], wanted: str | None) -> str:
         return DEFAULT
     if len(signatures) == 1:
         return next(iter(signatures))
-    hint = "choose one: `TensorflowImporter(signature='...').load(Path('folder'))`."
+    hint = "choose one: `importers.TensorflowImporter(signature=NAME).load(Path(FOLDER))`."
     raise ValueError(f"a signature {DEFAULT!r}", known, hint)
 
 
