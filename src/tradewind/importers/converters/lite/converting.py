@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import onnx
 from onnx import helper
 
-from . import contracting, elementwise, recurrent, shaping, spatial
+from . import contracting, elementwise, picking, recurrent, shaping, spatial
 from .reading import LiteFile, Tensor
 from .writing import Names, Writer
 
@@ -57,6 +57,7 @@ def _convert(writer: Writer) -> None:
 _OPERATORS: dict[str, elementwise.Step] = {
     **elementwise.OPERATORS,
     **shaping.OPERATORS,
+    **picking.OPERATORS,
     **spatial.OPERATORS,
     **contracting.OPERATORS,
     **recurrent.OPERATORS,
