@@ -65,9 +65,11 @@ def _values(forest: Forest, number: int, random: np.random.Generator) -> Array:
     bounds = np.unique(bounds)
     if len(bounds) > _MANY:
         bounds = random.choice(bounds, _MANY, replace=False)
-    up, down = (np.nextafter(bounds, np.float32(end)) for end in (np.inf, -np.inf))
-    around = random.normal(size=64) * (np.abs(bounds).max() or 1)
-    return np.concatenate([bounds, up, down, around.astype(np.float32)])
+    largest = np.finfo(np.float32).max
+    with np.errstate(over="ignore"):  # beside the largest number lies infinity
+        up, down = (np.nextafter(bounds, np.float32(end)) for end in (np.inf, -np.inf))
+    around = random.normal(size=64) * float(np.abs(bounds).max() or 1)
+    return np.concatenate([bounds, up, down, around]).clip(-largest, largest).astype(np.float32)
 
 
 def _with_missing(forest: Forest, number: int, values: Array, random: np.random.Generator) -> Array:
