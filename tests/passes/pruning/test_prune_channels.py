@@ -36,7 +36,8 @@ def _network(random: np.random.Generator) -> Model:
         {"logits": (np.float32, ("N", 4))},
         {
             "k1": weight(random, 16, 3, 3, 3), "b1": normal(random, 16),
-            "k2": weight(random, 16, 16, 3, 3), "b2": random.uniform(0.5, 1.0, 16).astype(np.float32),
+            "k2": weight(random, 16, 16, 3, 3),
+            "b2": random.uniform(0.5, 1.0, 16).astype(np.float32),
             "k3": weight(random, 16, 16, 1, 1), "w": weight(random, 16, 4),
         },
     )  # fmt: skip
