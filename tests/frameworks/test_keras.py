@@ -64,8 +64,8 @@ def test_inputs_and_outputs_keep_their_names(files: Path) -> None:
         ("with_code.h5", "layers that Keras builds itself", "Lambda"),
         ("weights.h5", "an HDF5 file with a Keras model", "one without"),
         ("stateful.h5", "layers without a memory of their own", "lstm"),
-        ("linked.h5", "an HDF5 file on its own", "/elsewhere"),
-        ("foreign.keras", "layers that Keras builds itself", "os.path.Dense"),
+        ("linked.h5", "an HDF5 file on its own", "'/elsewhere' in another file"),
+        ("foreign.keras", "layers that Keras builds itself", "os.path.InputLayer"),
         ("cut.h5", "a whole Keras file", ""),
     ],
 )
