@@ -44,6 +44,11 @@ class Parity:
     tolerance: float  # the largest error that counts as equal
     differing: float  # share of examples beyond it
 
+    def __str__(self) -> str:
+        text = f"{self.largest:.1g} at most on {self.examples:,} questions"
+        text += f", {self.tolerance:g} allowed"
+        return text + (f"; {self.differing:.2%} of them beyond it" if self.differing else "")
+
 
 @dataclass(frozen=True)
 class Origin:

@@ -4,8 +4,10 @@ from pathlib import Path
 from tests.search.stage import baseline, job, trial
 
 from tradewind.bundle import Refusal, open_bundle, write_bundle
+from tradewind.bundle.manifest import read_manifest
 from tradewind.engines import OnnxRuntime
 from tradewind.evidence import PairedCounts, certify_with_labels
+from tradewind.model import Parity
 from tradewind.runners import Margin, Scores
 from tradewind.search import Outcome, pack
 from tradewind.search.candidates import Graph
@@ -57,6 +59,16 @@ def test_the_record_says_what_went_in() -> None:
     assert manifest.splits.digest == outcome.job.splits.digest
     assert (manifest.splits.seed, manifest.elapsed_s) == (3, 12.5)
     assert manifest.refused == (Refusal("bad-onnxruntime", "loses 5.0%"),)
+
+
+def test_the_parity_of_an_import_is_kept() -> None:
+    outcome = _outcome()
+    parity = Parity(80, 2e-6, 1e-4, 0.0)
+    model = replace(outcome.job.model, origin=replace(outcome.job.model.origin, parity=parity))
+    outcome.job = replace(outcome.job, model=model)
+    manifest, _ = pack(outcome, "tradewind optimize x")
+    assert manifest.source.parity == parity
+    assert read_manifest(manifest.to_json(), "here").source.parity == parity
 
 
 def test_what_is_packed_reads_back(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from tradewind.engines import ENGINES, Engine
 from tradewind.errors import BundleError, SettingError
 from tradewind.evidence import Certificate
 from tradewind.measure import Hardware, Ratio
+from tradewind.model import Parity
 from tradewind.runners import RULES, ConfidenceRule
 
 SCHEMA = 2
@@ -208,6 +209,7 @@ class Source:
     data_digest: str
     examples: int
     unlabelled: UnlabelledSource | None = None
+    parity: Parity | None = None  # None where the model was given as ONNX
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from tradewind.engines import ENGINES
 from tradewind.errors import EngineError
 from tradewind.importers import notes_of
 from tradewind.measure import graph_cost
-from tradewind.model import Model, Parity
+from tradewind.model import Model
 from tradewind.tensors import TensorSpec
 
 
@@ -59,7 +59,7 @@ def command(
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     table.add_row("model", f"{model} ({found.origin.framework})")
     if found.origin.parity is not None:
-        table.add_row("parity", told_parity(found.origin.parity))
+        table.add_row("parity", str(found.origin.parity))
     for note in notes_of(found):
         table.add_row("note", note)
     for title, specs in (("input", found.signature.inputs), ("output", found.signature.outputs)):
@@ -76,13 +76,6 @@ def command(
     for name, why in support.items():
         table.add_row(name, why or "can run it")
     shown().print(table)
-
-
-def told_parity(parity: Parity) -> str:
-    """Return how closely the graph answers like the model that it was made from."""
-    text = f"{parity.largest:.1g} at most on {parity.examples} questions"
-    text += f", {parity.tolerance:g} allowed"
-    return text + (f"; beyond it {parity.differing:.2%}" if parity.differing else "")
 
 
 def _spec(spec: TensorSpec) -> dict[str, object]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 from tradewind.bundle import Manifest, VariantRecord
+from tradewind.model import Parity
 from tradewind.report import numbers, sentences
 
 
@@ -143,6 +144,7 @@ def data_facts(manifest: Manifest) -> list[Fact]:
     further = source.unlabelled
     return [
         Fact("Model", source.model, f"imported from {source.framework}"),
+        *([] if source.parity is None else [Fact("Parity", _parity(source.parity))]),
         Fact("Data", source.data, f"{source.examples:,} examples"),
         *(
             []
@@ -161,6 +163,10 @@ def data_facts(manifest: Manifest) -> list[Fact]:
         Fact("Certify", f"{splits.certify:,}", "examples that no earlier step had seen"),
         Fact("Seed", f"{splits.seed}", "fixes which example is in which split"),
     ]
+
+
+def _parity(parity: Parity) -> str:
+    return f"the graph differs from the original by {parity}"
 
 
 def machine_facts(manifest: Manifest) -> list[Fact]:

@@ -74,6 +74,7 @@ def pack(outcome: Outcome, command: str) -> tuple[Manifest, dict[str, Model]]:
             data_digest=job.dataset.digest,
             examples=len(job.dataset),
             unlabelled=_further(job.unlabelled),
+            parity=job.model.origin.parity,
         ),
         budget=job.budget,
         hardware=job.hardware,
