@@ -18,7 +18,8 @@ test: $(VENV)/.test  ## every test that needs no other framework
 
 test-frameworks: $(VENV)/.test  ## models of other frameworks, imported and compared; downloads them
 	$(BIN)/tradewind doctor $(FRAMEWORKS:%=--install %) >/dev/null
-	$(BIN)/python -m pytest tests/frameworks tests/importers --imports docs/reference/imports.md
+	$(BIN)/python -m pytest -n 2 tests/frameworks tests/importers/test_openvino.py \
+		--imports docs/reference/imports.md
 
 check: $(VENV)/.check  ## formatting, lint and types, as CI runs them
 	$(BIN)/ruff format --check .

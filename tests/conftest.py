@@ -4,11 +4,13 @@ import secrets
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from tests.cases import SEED
-from tests.cases.imports import IMPORTS
+from tests.cases.imports import IMPORTS, Row
 
 
 @pytest.fixture
@@ -48,8 +50,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     target = session.config.getoption("--imports")
-    if target is not None:
+    given = getattr(session.config, "workeroutput", None)
+    if given is not None:  # one of several processes: whoever started them writes the table
+        given["imports"] = msgspec.json.encode(IMPORTS.rows).decode()
+    elif target is not None:
         IMPORTS.write(target)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take the rows of a process that has ended."""
+    found = getattr(node, "workeroutput", {}).get("imports", "[]")
+    IMPORTS.rows += msgspec.json.decode(found, type=list[Row])
 
 
 def pytest_report_header() -> str:
