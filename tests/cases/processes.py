@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 
-def child_of(parent: int, marker: str, timeout_s: float = 30.0) -> int:
+def child_of(parent: int, marker: str, timeout_s: float = 90.0) -> int:
     """Wait until a process has a child with `marker` on its command line; return its id."""
     end = time.monotonic() + timeout_s
     while time.monotonic() < end:

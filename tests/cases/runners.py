@@ -1,15 +1,18 @@
 """One of everything that answers, each with a case whose answers it gives."""
 
+import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from onnx.reference import ReferenceEvaluator
 from tests.cases.case import Case
+from tests.cases.sentences import opinion, sentences, tokenization
 from tests.cases.table import CASES
 
-from tradewind.data import Preprocessing
-from tradewind.engines import ENGINES, Engine, OnnxRuntime
-from tradewind.runners import Cascade, Margin, Preprocessed, Runner, Scores
+from tradewind.data import TEXT, Preprocessing
+from tradewind.engines import ENGINES, Engine, OneDAL, OnnxRuntime
+from tradewind.runners import Cascade, Margin, Preprocessed, Runner, Scores, Tokenized
 from tradewind.tensors import Array, Tensors
 
 _PREPROCESSING = Preprocessing(mean=(0.5,), std=(0.25,))
@@ -38,7 +41,7 @@ class Specimen:
 
 
 def _session(engine: Engine) -> Specimen:
-    case = _named("residual")
+    case = _named("forest" if isinstance(engine, OneDAL) else "residual")
     return Specimen(
         engine.name,
         lambda: engine.compile(case.model),
@@ -57,6 +60,25 @@ def _preprocessed() -> Specimen:
         lambda random: {"image": random.integers(0, 256, (3, 10, 10, 3)).astype(np.uint8)},
         lambda inputs: case.reference({"image": steps.apply(inputs["image"])}),
         case.tolerance,
+    )
+
+
+def _tokenized() -> Specimen:
+    model, steps = opinion(), tokenization()
+    evaluator = ReferenceEvaluator(model.to_proto())
+    words = ("good", "bad", "film", "")
+
+    def draw(random: np.random.Generator) -> dict[str, Array]:
+        texts = [" ".join(random.choice(words, 5)).encode() for _ in range(3)]
+        return {TEXT: sentences(*texts)}
+
+    def right(inputs: Tensors) -> dict[str, Array]:
+        names = [spec.name for spec in model.signature.outputs]
+        tokens = steps.apply(inputs[TEXT], model.signature)
+        return dict(zip(names, evaluator.run(names, dict(tokens)), strict=True))
+
+    return Specimen(
+        "tokenized", lambda: Tokenized(OnnxRuntime().compile(model), steps), draw, right, 1e-5
     )
 
 
@@ -80,6 +102,7 @@ def _named(name: str) -> Case:
 RUNNERS: tuple[Specimen, ...] = (
     *(_session(kind()) for kind in ENGINES),
     _preprocessed(),
+    *([_tokenized()] if importlib.util.find_spec("tokenizers") else []),
     _cascade(),
 )
 """Every kind of runner; a new one is held to the contract by being added."""

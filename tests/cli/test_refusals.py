@@ -91,7 +91,6 @@ SPOILT: dict[str, tuple[Spoil, str]] = {
     ),
     "pickle": (lambda path: path.write_bytes(b"\x80\x04K\x01."), "pickle"),
     "torch": (_archive, "PyTorch"),
-    "hdf5": (lambda path: path.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(64)), "HDF5"),
     "text": (lambda path: path.write_text("hello"), "text"),
     "opset": (_too_new, "opset 99"),
     "operator": (_unknown_operator, "Blur"),

@@ -118,9 +118,12 @@ def test_a_pass_changes_a_copy_that_still_answers_or_says_that_it_does_not_fit(
     assert ran, "no engine runs the result"
 
 
-_REFUSED = {("onnxruntime", "quantize_nncf", "depthwise")}
+_REFUSED = {
+    ("onnxruntime", "quantize_nncf", "depthwise"),
+    ("pytorch", "quantize_dynamic", "lstm"),
+}
 """NNCF scales the activations of depthwise convolutions channel by channel, as OpenVINO wants
-them; ONNX Runtime has no kernel for that."""
+them; ONNX Runtime has no kernel for that. Its own quantized LSTM is known to nobody else."""
 
 
 @pytest.mark.parametrize("step", [kind() for kind in QUANTIZERS], ids=str)
@@ -300,9 +303,9 @@ def test_however_the_parent_ends_it_leaves_no_process_behind(end: signal.Signals
     try:
         child = child_of(parent.pid, "tradewind.passes.isolation")
         parent.send_signal(end)
-        assert parent.wait(30) != 0
+        assert parent.wait(90) != 0
         # one that was only just started looks for its parent when its imports are done
-        assert ends_within(child, 20)
+        assert ends_within(child, 90)
     finally:
         parent.kill()
         parent.wait()

@@ -5,8 +5,9 @@ import onnx
 import pytest
 from onnx import helper
 from tests.cases.building import graph
+from tests.cases.case import GENERAL
 
-from tradewind.engines import ENGINES, Engine, OnnxRuntime
+from tradewind.engines import Engine, OnnxRuntime
 from tradewind.engines.stamps import newer_operators, restamp
 from tradewind.errors import UnsupportedModel
 from tradewind.importers import load_model
@@ -21,7 +22,7 @@ def _one(node: onnx.NodeProto, opset: int = NEWEST) -> onnx.ModelProto:
     return proto
 
 
-@pytest.mark.parametrize("engine", [kind() for kind in ENGINES], ids=lambda e: e.name)
+@pytest.mark.parametrize("engine", [kind() for kind in GENERAL], ids=lambda e: e.name)
 def test_the_newest_stamp_runs_where_the_operators_are_old(
     engine: Engine, random: np.random.Generator
 ) -> None:
@@ -35,7 +36,7 @@ def test_an_operator_that_is_too_new_is_named() -> None:
     node = helper.make_node("SwiGLU", ["x", "x"], ["y"])
     floats = (np.float32, (2, 4))
     proto = graph([node], {"x": floats}, {"y": floats}, {}, opset=28)
-    with pytest.raises(UnsupportedModel, match="SwiGLU"):
+    with pytest.raises(UnsupportedModel, match=r"SwiGLU|Swish"):
         OnnxRuntime().compile(load_model(proto))
 
 

@@ -5,12 +5,13 @@ import onnx
 import pytest
 from onnx import helper
 from tests.cases.building import graph, normal
+from tests.cases.case import GENERAL
 
-from tradewind.engines import ENGINES, Engine, OnnxRuntime, OpenVINO
+from tradewind.engines import Engine, OnnxRuntime, OpenVINO
 from tradewind.errors import ModelError, UnsupportedModel
 from tradewind.importers import load_model
 
-EVERY_ENGINE = pytest.mark.parametrize("engine", [kind() for kind in ENGINES], ids=lambda e: e.name)
+EVERY_ENGINE = pytest.mark.parametrize("engine", [kind() for kind in GENERAL], ids=lambda e: e.name)
 FLOATS = (np.float32, ("N", 3))
 
 

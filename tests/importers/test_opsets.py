@@ -6,9 +6,9 @@ import pytest
 from onnx import helper
 from onnx.reference import ReferenceEvaluator
 from tests.cases.building import graph, normal, scalar, weight
+from tests.cases.case import GENERAL
 from tests.cases.comparing import assert_close
 
-from tradewind.engines import ENGINES
 from tradewind.importers import load_model
 from tradewind.passes import Observed, UpgradeOpset
 from tradewind.passes.upgrade_opset import opset_of
@@ -92,7 +92,7 @@ def test_every_version_answers_alike_on_every_engine(
     right = np.asarray(next(iter(ReferenceEvaluator(network(17, seed)).run(None, {"x": x}))))
     model = load_model(network(opset, seed))
     assert model.signature.inputs[0].shape == ("N", 3, 8, 8)
-    for kind in ENGINES:
+    for kind in GENERAL:
         with kind().compile(model) as runner:
             # twelve operators in float32
             assert_close(runner({"x": x}), {"y": right}, 1e-5)
@@ -105,7 +105,7 @@ def test_an_upgraded_network_answers_as_before(opset: int, random: np.random.Gen
     model = load_model(network(opset, seed))
     newer = UpgradeOpset().apply(model, Observed({})).model
     assert opset_of(newer) == 17
-    for kind in ENGINES:
+    for kind in GENERAL:
         with kind().compile(model) as before, kind().compile(newer) as after:
             assert_close(after({"x": x}), before({"x": x}), 1e-5)
 
@@ -121,6 +121,6 @@ def test_operators_that_never_changed_run_under_the_oldest_stamps(
     ]
     proto = graph(nodes, {"x": floats}, {"y": floats}, {}, opset=opset)
     x = normal(random, 2, 3)
-    for kind in ENGINES:
+    for kind in GENERAL:
         with kind().compile(load_model(proto)) as runner:
             assert np.array_equal(runner({"x": x})["y"], x)

@@ -11,7 +11,8 @@ from typing import Any, ClassVar, Literal, final
 import numpy as np
 
 from tradewind.engines.engine import Engine, check_datatypes
-from tradewind.errors import EngineError, TradewindError
+from tradewind.engines.foreign import hint_about_foreign
+from tradewind.errors import EngineError, TradewindError, UnsupportedModel
 from tradewind.interpreter import TorchGraph
 from tradewind.interpreter.datatypes import from_array, to_array
 from tradewind.interpreter.pytorch import Tensor, torch
@@ -55,7 +56,11 @@ class PyTorch(Engine):
     def compile(self, model: Model) -> Runner:
         check_datatypes(model, "PyTorch", (Datatype.BYTES, Datatype.BF16))
         device = "cuda" if self.device == "auto" and torch.cuda.is_available() else "cpu"
-        graph = TorchGraph(model, device=device)
+        try:
+            graph = TorchGraph(model, device=device)
+        except UnsupportedModel as error:
+            hint = error.hint or hint_about_foreign(model, self.name)
+            raise UnsupportedModel(error.where, error.expected, error.got, hint) from error
         return _Computed(self, graph, model.signature, device)
 
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 from tests.cases import CASES, Case
+from tests.cases.case import GENERAL
 from tests.cases.comparing import assert_close
 from tests.passes.pruning.graphs import BUILDS, Build, grouped, packed, shuffled, widened
 
-from tradewind.engines import ENGINES
 from tradewind.model import Model, Origin
 from tradewind.passes.pruning.coupling import Coupling, couple
 from tradewind.passes.pruning.cutting import cut, silenced_channels
@@ -49,7 +49,7 @@ def _assert_exact(model: Model, coupling: Coupling, gone: set[int], inputs: Tens
     assert smaller.signature == model.signature
     before, after = model.graph.graph, smaller.graph.graph
     assert [node.op_type for node in after] == [node.op_type for node in before]
-    for kind in ENGINES:
+    for kind in GENERAL:
         with kind().compile(silent) as one, kind().compile(smaller) as other:
             assert_close(other(inputs), one(inputs), TOLERANCE)
 
@@ -121,7 +121,7 @@ def test_without_channels_that_go_nothing_changes(random: np.random.Generator) -
     inputs = _inputs(model, random)
     coupling = couple(model, inputs, heads=True)
     same = cut(model, coupling, set())
-    for kind in ENGINES:
+    for kind in GENERAL:
         with kind().compile(model) as one, kind().compile(same) as other:
             assert_close(other(inputs), one(inputs), TOLERANCE)
 

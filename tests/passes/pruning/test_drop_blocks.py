@@ -5,10 +5,11 @@ import pytest
 from onnx import helper
 from tests.cases import CASES
 from tests.cases.building import graph, normal, weight
+from tests.cases.case import GENERAL
 from tests.cases.cifar import PREPROCESSING, cifar_model, load_cifar, share_right
 from tests.cases.comparing import assert_close
 
-from tradewind.engines import ENGINES, OpenVINO
+from tradewind.engines import OpenVINO
 from tradewind.errors import PassError, SettingError
 from tradewind.model import Model, Origin
 from tradewind.passes import DropBlocks, Observed
@@ -59,7 +60,7 @@ def test_blocks_that_add_nothing_are_the_ones_that_go(random: np.random.Generato
     # of each block its Relu goes too: what it would be applied to has been through one
     assert kinds.count("Add") == 2
     assert kinds.count("Relu") == 3
-    for kind in ENGINES:
+    for kind in GENERAL:
         with kind().compile(model) as one, kind().compile(change.model) as other:
             assert_close(other(inputs), one(inputs), 1e-5)
 

@@ -8,9 +8,10 @@ import pytest
 from onnx import helper, numpy_helper
 from tests.cases import CASES, Case
 from tests.cases.building import graph, normal, scalar, weight
+from tests.cases.case import GENERAL
 from tests.cases.comparing import assert_close
 
-from tradewind.engines import ENGINES, OnnxRuntime
+from tradewind.engines import OnnxRuntime
 from tradewind.errors import PassError, SettingError
 from tradewind.model import Model, Origin
 from tradewind.passes import (
@@ -57,7 +58,7 @@ def test_what_only_training_needs_is_removed(random: np.random.Generator) -> Non
     assert [node.op_type for node in changed.graph.graph] == ["MatMul", "Relu", "Tanh"]
     assert len(changed.content) < 0.3 * len(model.content)
     inputs: dict[str, Array] = {"x": normal(random, 5, 4)}
-    for kind in ENGINES:
+    for kind in GENERAL:
         with kind().compile(model) as one, kind().compile(changed) as other:
             assert_close(other(inputs), one(inputs), 1e-6)
 
@@ -81,7 +82,7 @@ def test_tokens_that_were_seen_are_answered_as_before(random: np.random.Generato
     change = RestrictVocabulary().apply(case.model, Observed(seen))
     kept = len(np.unique(seen["tokens"] % 50))
     assert change.summary == f"50 rows of embeddings became {kept + 1}"
-    for kind in ENGINES:
+    for kind in GENERAL:
         with kind().compile(case.model) as one, kind().compile(change.model) as other:
             inputs: dict[str, Array] = {
                 "tokens": random.choice(seen["tokens"].ravel() % 50, (9, 7))
@@ -152,7 +153,7 @@ def test_a_convolution_of_low_rank_is_taken_apart_the_cheaper_way(
     assert kinds == ["Conv"] * parts + ["Relu"]
     assert len(change.model.content) < 0.7 * len(model.content)
     inputs: dict[str, Array] = {"image": normal(random, 4, 16, 8, 8)}
-    for kind in ENGINES:
+    for kind in GENERAL:
         with kind().compile(model) as one, kind().compile(change.model) as other:
             assert compare(one(inputs), other(inputs)).relative < 0.01
 
