@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from tests.cases.case import GENERAL
 from tests.cli.child import tradewind
 from tests.cli.conftest import Quick
 from tests.cli.samples import Sample, dense
@@ -15,7 +16,7 @@ def test_inspect_prints_one_document(sample: Sample) -> None:
     assert found["inputs"] == [{"name": "x", "datatype": "FP32", "shape": ["N", 8]}]
     assert found["outputs"] == [{"name": "logits", "datatype": "FP32", "shape": ["N", 3]}]
     assert found["parameters"] == found["macs"] == 24
-    assert all(engine["supported"] for engine in found["engines"].values())
+    assert all(found["engines"][kind.name]["supported"] for kind in GENERAL)
 
 
 def test_inspect_shows_lower_case_dimensions(

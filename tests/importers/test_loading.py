@@ -8,6 +8,7 @@ import pytest
 
 from tradewind.errors import ModelError
 from tradewind.importers import load_model
+from tradewind.importers.environments import HOME
 
 
 def archive(*members: str) -> bytes:
@@ -75,7 +76,10 @@ def test_columns_are_for_estimators_only(path: Path) -> None:
         load_model(path, columns={})
 
 
-def test_published_files_of_other_formats_are_refused(shared_data: Path) -> None:
+def test_published_files_are_refused_where_their_framework_is_missing(
+    shared_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(HOME, str(tmp_path))
     others = [path for path in shared_data.rglob("*") if path.suffix != ".onnx"]
     assert others
     for path in others:

@@ -3,8 +3,9 @@ import pytest
 from onnx import helper
 from tests.cases import CASES, DENSE
 from tests.cases.building import graph
+from tests.cases.case import GENERAL
 
-from tradewind.engines import ENGINES, Engine, OnnxRuntime
+from tradewind.engines import Engine, OnnxRuntime
 from tradewind.errors import EngineError
 from tradewind.measure import peak_memory_bytes
 from tradewind.model import Model, Origin
@@ -21,7 +22,7 @@ def _wide(megabytes: int) -> Model:
     return Model.from_proto(proto, Origin("onnx", "wide.onnx"))
 
 
-@pytest.mark.parametrize("kind", ENGINES, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", GENERAL, ids=lambda kind: kind.name)
 def test_a_weight_of_100_megabytes_takes_that_much_more(kind: type[Engine]) -> None:
     inputs = {"i": np.zeros(1, np.int64)}
     small = peak_memory_bytes(_wide(1), kind(), inputs)
