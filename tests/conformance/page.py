@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import onnx
+from tests.cases.case import GENERAL
 from tests.conformance.cases import SETS
 from tests.conformance.judging import Outcome, Verdict
 from tests.conformance.reviewed import REFUSALS, Review
-
-from tradewind.engines import ENGINES
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "backend.md"
 
@@ -44,7 +43,7 @@ _COLUMNS = {
 
 def versions() -> dict[str, str]:
     """Return the versions that the results are of."""
-    return {"onnx": onnx.__version__, **{kind.name: kind.version() for kind in ENGINES}}
+    return {"onnx": onnx.__version__, **{kind.name: kind.version() for kind in GENERAL}}
 
 
 def counts_on(page: str) -> dict[str, int]:
@@ -70,7 +69,7 @@ def page(outcomes: Sequence[Outcome], review: Review) -> str:
         _TEXTS["operators"],
         *(
             f"### {kind.name}\n\n{_table(_OPERATOR_COLUMNS, _operators(outcomes, kind.name))}"
-            for kind in ENGINES
+            for kind in GENERAL
         ),
         _TEXTS["onnxruntime"],
     ]
@@ -100,7 +99,7 @@ leaves out is answered rightly as well.
 
 def _summary(outcomes: Sequence[Outcome]) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
-    for kind in ENGINES:
+    for kind in GENERAL:
         own = [outcome for outcome in outcomes if outcome.engine == kind.name]
         for name in (*SETS, "all"):
             part = [outcome for outcome in own if name in (outcome.set, "all")]

@@ -6,10 +6,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.cases.case import GENERAL
 from tests.conformance.answering import read_outcomes
 from tests.conformance.judging import Outcome, Verdict
-
-from tradewind.engines import ENGINES
 
 ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 1800
@@ -20,7 +19,7 @@ RESTARTS = 20
 def run_all() -> list[Outcome]:
     """Return what every engine makes of every case; a crash is an outcome too."""
     with tempfile.TemporaryDirectory() as folder:
-        paths = {kind.name: Path(folder) / f"{kind.name}.jsonl" for kind in ENGINES}
+        paths = {kind.name: Path(folder) / f"{kind.name}.jsonl" for kind in GENERAL}
         children = {name: _start(name, path) for name, path in paths.items()}
         return [
             outcome
