@@ -14,7 +14,7 @@ demo: $(VENV)/.core  ## the main job on a small data set, then a served request
 	$(BIN)/tradewind demo
 
 test: $(VENV)/.test  ## every test that needs no other framework
-	$(BIN)/python -m pytest --ignore tests/frameworks
+	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/frameworks
 
 test-frameworks: $(VENV)/.test  ## models of other frameworks, imported and compared; downloads them
 	$(BIN)/tradewind doctor $(FRAMEWORKS:%=--install %) >/dev/null

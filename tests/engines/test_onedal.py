@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 from tests.cases.trees import draw_forest
 
 from tradewind.engines import OnnxRuntime
@@ -98,3 +99,19 @@ def test_categories_are_refused_when_compiling(random: np.random.Generator) -> N
 def test_a_setting_outside_its_range_is_named() -> None:
     with pytest.raises(SettingError, match=r"^threads: expected"):
         OneDAL(threads=-1)
+
+
+def test_trees_of_64_bit_floats_are_refused() -> None:
+    splits = numpy_helper.from_array(np.zeros(1), "splits")
+    node = helper.make_node("TreeEnsemble", ["x"], ["y"], domain="ai.onnx.ml", nodes_splits=splits)
+    double = TensorProto.DOUBLE
+    graph = helper.make_graph(
+        [node],
+        "trees",
+        [helper.make_tensor_value_info("x", double, ["N", 1])],
+        [helper.make_tensor_value_info("y", double, ["N", 1])],
+    )
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", 5)]
+    proto = helper.make_model(graph, opset_imports=opsets, ir_version=9)
+    with pytest.raises(UnsupportedModel, match="64-bit"):
+        OneDAL().compile(Model.from_proto(proto, Origin("onnx", "trees.onnx")))

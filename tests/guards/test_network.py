@@ -26,7 +26,7 @@ import contextlib
 import numpy as np
 import tradewind
 from tests.cases import DENSE
-from tradewind.engines import ENGINES
+from tests.cases.case import GENERAL
 from tradewind.errors import PassError
 from tradewind.passes import PASSES, Observed, QuantizeNNCF
 random = np.random.default_rng(0)
@@ -34,7 +34,7 @@ seen = Observed(DENSE.draw(random, 16))
 for kind in PASSES:
     with contextlib.suppress(PassError):  # this model has no blocks and no trees
         kind().apply(DENSE.model, seen)
-for kind in ENGINES:
+for kind in GENERAL:
     with kind().compile(DENSE.model) as runner:
         runner(DENSE.draw(random, 2))
 print("done")

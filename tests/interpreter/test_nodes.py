@@ -117,9 +117,10 @@ SHARE = 0.15
 
 NOT_SMOOTH = re.compile(
     "acosh_example|cast|mod_float_edge|nan_robustness|fullymasked|mode3_softmax|qk_matmul_bias"
-    "|local_window_gqa|_expanded|deform_conv_with_multiple|quantize"
+    "|local_window_gqa|_expanded|training_dropout|deform_conv_with_multiple|quantize"
 )
-"""Infinities and NaN among the inputs, whole rows that are masked, places on a kink, rounding."""
+"""Infinities and NaN among the inputs, whole rows that are masked, places on a kink, rounding, a
+Dropout that is off only because its ratio, which is varied too, is 0."""
 
 
 def test_gradients_of_the_standard_tests_are_those_of_small_differences(

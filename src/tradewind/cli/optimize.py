@@ -201,5 +201,6 @@ def command_line() -> str:
             words += [str(one) for one in (value if isinstance(value, tuple) else (value,))]
         elif value is not None and value is not False and value != parameter.default:
             name = max(parameter.opts, key=len)
-            words += [name] if value is True else [name, str(value)]
+            given = value if isinstance(value, tuple) else (value,)
+            words += [name] if value is True else [w for one in given for w in (name, str(one))]
     return shlex.join(word for word in words if word not in ("--json", "--overwrite"))

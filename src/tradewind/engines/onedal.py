@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
 import numpy as np
+from onnx import TensorProto
 
 from tradewind.engines.engine import Engine
 from tradewind.engines.ensembles import DOMAIN, OPERATORS, Ensemble, Step, read_ensemble
@@ -52,6 +53,9 @@ class OneDAL(Engine):
 
     def compile(self, model: Model) -> Runner:
         cut = cut_at(model, OPERATORS, DOMAIN)
+        if any(one.t.data_type == TensorProto.DOUBLE for one in cut.node.attribute):
+            where = model.origin.source
+            raise UnsupportedModel(where, "trees of 32-bit floats", "64-bit floats")
         ensemble = read_ensemble(cut.node, model.origin.source)
         rest = OnnxRuntime(threads=self.threads)
         with contextlib.ExitStack() as stack:
