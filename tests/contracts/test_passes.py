@@ -27,6 +27,7 @@ from tradewind.passes import (
     Fold,
     Observed,
     Pass,
+    PruneChannels,
     QuantizeDynamic,
     QuantizeNNCF,
     QuantizeStatic,
@@ -198,15 +199,17 @@ def test_what_a_pass_needs_follows_from_its_settings(kind: type[Pass]) -> None:
         step
         for kind in PASSES
         for step in variations(kind)
-        # whether two layers are faster than one depends on the machine
-        if kind is not QuantizeNNCF and step != kind() and step != Factorize(cost="time")
+        if kind is not QuantizeNNCF and step != kind()
     ],
     ids=lambda step: f"{step.name}-{step.label}",
 )
 def test_every_setting_makes_a_model_that_runs(step: Pass, random: np.random.Generator) -> None:
     case = _fitting(step)
     change = _apply(step, case, random)
-    assert change is not None
+    if change is None:
+        # whether two layers are faster than one, or narrow ones than wide ones, is measured
+        assert step in (Factorize(cost="time"), PruneChannels(allocation="time"))
+        return
     for kind in case.engines:
         _answers(kind(), change.model, case, random)
 
