@@ -50,6 +50,7 @@ def _saved_model(path: Path, wanted: str | None) -> tuple[str, Function]:
     name = _chosen(dict(model.signatures), wanted)
     signature = model.signatures[name]
     _, inputs = signature.structured_input_signature
+    inputs = dict(sorted(inputs.items()))  # loaded in an order that differs from run to run
     outputs = signature.structured_outputs
     names = sorted(outputs)
 
@@ -58,7 +59,7 @@ def _saved_model(path: Path, wanted: str | None) -> tuple[str, Function]:
         found = model.signatures[name](**dict(zip(inputs, arguments, strict=True)))
         return [found[key] for key in names]
 
-    return name, Function(call, dict(inputs), tuple(names))
+    return name, Function(call, inputs, tuple(names))
 
 
 def _chosen(signatures: dict[str, Any], wanted: str | None) -> str:
