@@ -27,7 +27,7 @@ from tradewind.engines import Engine, OneDAL, OnnxRuntime, OpenVINO, PyTorch
 from tradewind.passes import PASSES, Distil, Pass
 from tradewind.search import SearchSettings
 from tradewind.serve import Settings
-from tradewind.serve.metrics import ModelMetrics, ServerMetrics
+from tradewind.serve.observing.metrics import ModelMetrics, ServerMetrics
 from tradewind.serve.refusals import STATUS, Reason
 
 FOLDER = Path(__file__).parent / "reference"
@@ -163,13 +163,14 @@ _MEANINGS = {
     Reason.DEADLINE: "The request waited, or would have waited, longer than it may.",
     Reason.DRAINING: "The server is about to stop.",
     Reason.CLIENT_GONE: "The client closed the connection; nobody reads the status.",
+    Reason.NOT_MANAGED: "loading or unloading was asked of a server that does neither",
 }
 
 
 def metrics_page() -> str:
     """Return every metric of the server, and every reason for a refusal with its status."""
     model = ModelMetrics(lambda: 0, lambda: 0)
-    found = ServerMetrics({"NAME": model}, lambda: True, tradewind.__version__)
+    found = ServerMetrics(lambda: {"NAME": model}, lambda: True, tradewind.__version__)
     rows = []
     for metric in found.collect():
         labels = sorted({label for sample in metric.samples for label in sample.labels} - {"le"})

@@ -140,8 +140,8 @@ def test_invalid_json_is_told_where(server: Child) -> None:
 
 
 def test_an_unknown_model_is_not_found(server: Child) -> None:
-    for path in ("/v2/models/nope", "/v2/models/nope/infer", "/v2/models/nope/versions/1/ready"):
-        answer = server.ask(path)
+    asked = [server.ask("/v2/models/nope"), server.ask("/v2/models/nope/versions/1/ready")]
+    for answer in (*asked, server.infer("nope", tensor([1.0]))):
         assert answer.status == 404
         assert "Request for unknown model" in answer.error
 

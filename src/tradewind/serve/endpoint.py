@@ -1,80 +1,55 @@
-"""Inference for one model: body in, body out."""
+"""One model as every wire sees it: rules that requests must fit, and who answers them."""
 
 import time
-from functools import partial
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from tradewind.errors import RequestError
-from tradewind.serve.admission import Admission
-from tradewind.serve.messages import Arrival
-from tradewind.serve.metrics import ModelMetrics
-from tradewind.serve.rsgi import Headers, RequestHeaders
+from tradewind.serve.messages import Answer, Request, Response
+from tradewind.serve.observing.metrics import ModelMetrics
 from tradewind.serve.served import ServedModel
-from tradewind.serve.threads import Threads
-from tradewind.serve.wire import Wire
-
-_JSON: Headers = [("content-type", "application/json")]
-_LONG_BYTES = 1 << 17  # of JSON; takes about a millisecond to decode or to encode
-_LONG_ELEMENTS = 1 << 13
+from tradewind.serve.shapes import InputRules
 
 
 class Endpoint:
-    """Decodes, admits, encodes: the way of one request to one model.
+    """One version of a model that is ready to be asked, whatever the protocol.
+
+    Only the event loop may touch it. Whoever is about to ask takes a lease at once, without
+    waiting for anything since the endpoint was found; while there are leases it is not closed.
 
     Args:
         model: what is served.
-        wire: translates for this model.
-        admission: the first answer in the chain.
-        translators: threads for long bodies, apart from those that compute.
+        rules: what its requests must fit.
+        answer: the first in the chain of those that answer.
+        metrics: what is counted for it.
     """
 
     def __init__(
-        self, model: ServedModel, wire: Wire, admission: Admission, translators: Threads
+        self, model: ServedModel, rules: InputRules, answer: Answer, metrics: ModelMetrics
     ) -> None:
         self.model = model
-        self.metrics = ModelMetrics(
-            lambda: admission.running, lambda: admission.waiting, lambda: model.runner.answered
-        )
-        self._wire = wire
-        self._answer = admission
-        self._translators = translators
+        self.rules = rules
+        self.metrics = metrics
+        self.leases = 0
+        self._answer = answer
 
-    async def infer(
-        self, headers: RequestHeaders, body: bytes, arrival: Arrival
-    ) -> tuple[Headers, bytes]:
-        """Return the headers with the body of the response.
+    @contextmanager
+    def lease(self) -> Iterator[None]:
+        """Keep the endpoint open, from reading a request to its last byte."""
+        self.leases += 1
+        try:
+            yield
+        finally:
+            self.leases -= 1
+
+    async def answer(self, request: Request) -> Response:
+        """Return what the model says.
 
         Raises:
-            RequestError: the body does not fit the model.
-            Refusal: it was not admitted, or not in time.
+            Refusal: the request was not admitted, or not in time.
             EngineError: the model broke.
         """
-        json_bytes = _json_bytes(headers.get("inference-header-content-length"))
-        wire = self._wire
-        text_bytes = len(body) if json_bytes is None else json_bytes
-        if text_bytes > _LONG_BYTES:
-            decode = partial(wire.decode, body, json_bytes, arrival)
-            request = await self._translators.run(decode)
-        else:
-            request = wire.decode(body, json_bytes, arrival)
         response = await self._answer(request)
-        if any(array.size > _LONG_ELEMENTS for array in response.outputs.values()):
-            encoded = await self._translators.run(partial(wire.encode, request, response))
-        else:
-            encoded = wire.encode(request, response)
         self.metrics.count_answer(
-            response.queue_s, response.compute_s, time.perf_counter() - arrival.at_s
+            response.queue_s, response.compute_s, time.perf_counter() - request.arrival.at_s
         )
-        if encoded.json_bytes is None:
-            return _JSON, encoded.body
-        return [
-            ("content-type", "application/octet-stream"),
-            ("inference-header-content-length", str(encoded.json_bytes)),
-        ], encoded.body
-
-
-def _json_bytes(header: str | None) -> int | None:
-    if header is None:
-        return None
-    if not (header.isascii() and header.isdigit()):
-        raise RequestError("Inference-Header-Content-Length", "a number of bytes", header[:40])
-    return int(header)
+        return response

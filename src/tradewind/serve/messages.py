@@ -1,7 +1,7 @@
 """The seam between the wire and what computes: one request in, one response out.
 
-Everything between the wire and the runner (admission, later batching and gears) is an `Answer`
-that holds the next one.
+Everything between the wire and the runner (admission, batching) is an `Answer` that holds the
+next one.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -24,6 +24,7 @@ class Arrival(Struct, frozen=True, gc=False):
 
     at_s: float  # of time.perf_counter
     gone: Callable[[], Awaitable[None]]  # returns when the client has hung up
+    client: str = ""  # who asks, for fairness and quotas: a key's name, or an address
 
 
 class Request(Struct, frozen=True, gc=False):
@@ -41,6 +42,7 @@ class Request(Struct, frozen=True, gc=False):
     size_bytes: int  # of the body
     timeout_s: float | None  # what the client is ready to wait, when it said so
     arrival: Arrival
+    priority: int = 0  # 1 is the most urgent; 0 is the protocol's "no wish"
 
 
 class Response(Struct, frozen=True, gc=False):
@@ -49,6 +51,7 @@ class Response(Struct, frozen=True, gc=False):
     outputs: dict[str, Array]
     queue_s: float
     compute_s: float
+    examples: int = 0  # computed together, other requests' included; 0 when nobody counted
 
 
 Answer = Callable[[Request], Awaitable[Response]]

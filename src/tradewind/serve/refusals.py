@@ -20,6 +20,7 @@ class Reason(StrEnum):
     DEADLINE = "deadline"
     DRAINING = "draining"
     CLIENT_GONE = "client_gone"
+    NOT_MANAGED = "not_managed"
 
 
 STATUS: dict[Reason, int] = {
@@ -36,6 +37,7 @@ STATUS: dict[Reason, int] = {
     Reason.CLIENT_GONE: 499,  # nobody reads it; nginx made the number customary
     Reason.DEADLINE: 503,
     Reason.DRAINING: 503,
+    Reason.NOT_MANAGED: 501,
 }
 
 

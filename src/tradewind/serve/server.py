@@ -16,18 +16,15 @@ from granian.server.embed import Server as Granian
 from tradewind import __version__
 from tradewind.errors import SettingError
 from tradewind.serve.admission import Admission
-from tradewind.serve.app import App
-from tradewind.serve.bodies import Bodies
-from tradewind.serve.compute import Compute
+from tradewind.serve.batching import Compute, Threads
 from tradewind.serve.endpoint import Endpoint
 from tradewind.serve.leaving import await_end_of_others, leave_at_once, native_threads
-from tradewind.serve.metrics import ServerMetrics
+from tradewind.serve.observing import ModelMetrics, ServerMetrics
 from tradewind.serve.port import ClaimedPort, claim_port
-from tradewind.serve.routes import Routes
+from tradewind.serve.residency import FixedCatalog, warm_up
 from tradewind.serve.served import ServedModel
-from tradewind.serve.threads import Threads
-from tradewind.serve.warmup import warm_up
-from tradewind.serve.wire import Wire
+from tradewind.serve.shapes import InputRules
+from tradewind.serve.wire import App, Bodies, Exchange, Routes
 
 _log = logging.getLogger("tradewind.serve")
 
@@ -143,24 +140,34 @@ class _Server:
         settings = self._settings
         translators = Threads(1, "tradewind-translate")
         threads = [translators]
-        endpoints: dict[str, Endpoint] = {}
-        for model in self._models:
-            computing = Threads(settings.concurrency, f"tradewind-compute-{model.name}")
-            threads.append(computing)
-            admission = Admission(
-                model.name,
-                Compute(model.runner, computing),
-                settings.concurrency,
-                settings.max_queue,
-                settings.request_timeout_s,
-            )
-            wire = Wire(model, settings.max_batch)
-            endpoints[model.name] = Endpoint(model, wire, admission, translators)
-        counted = {name: endpoint.metrics for name, endpoint in endpoints.items()}
-        metrics = ServerMetrics(counted, self._is_ready, __version__)
-        routes = Routes(endpoints, metrics, self._is_ready, __version__)
+        endpoints = [self._endpoint(model, threads) for model in self._models]
+        catalog = FixedCatalog(endpoints)
+        metrics = ServerMetrics(
+            lambda: {found.model.name: found.metrics for found in catalog.endpoints()},
+            self._is_ready,
+            __version__,
+        )
+        routes = Routes(catalog, metrics, self._is_ready, __version__)
         bodies = Bodies(settings.max_body_bytes, settings.max_held_bytes, settings.read_timeout_s)
-        return App(routes, bodies, metrics), bodies, threads
+        app = App(routes, catalog, Exchange(translators), bodies, metrics)
+        return app, bodies, threads
+
+    def _endpoint(self, model: ServedModel, threads: list[Threads]) -> Endpoint:
+        settings = self._settings
+        computing = Threads(settings.concurrency, f"tradewind-compute-{model.name}")
+        threads.append(computing)
+        admission = Admission(
+            model.name,
+            Compute(model.runner, computing),
+            settings.concurrency,
+            settings.max_queue,
+            settings.request_timeout_s,
+        )
+        metrics = ModelMetrics(
+            lambda: admission.running, lambda: admission.waiting, lambda: model.runner.answered
+        )
+        rules = InputRules(model.runner.signature, settings.max_batch)
+        return Endpoint(model, rules, admission, metrics)
 
     def _is_ready(self) -> bool:
         return self._is_listening

@@ -6,7 +6,7 @@ import zlib
 
 from tradewind.errors import RequestError
 from tradewind.serve.refusals import Reason, Refusal
-from tradewind.serve.rsgi import HttpProtocol, Scope
+from tradewind.serve.wire.rsgi import HttpProtocol, Scope
 
 _WINDOW_BITS = {"gzip": 31, "deflate": 15}  # as zlib.decompressobj takes them
 _DISCARD_BYTES = 1 << 28

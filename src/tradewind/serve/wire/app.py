@@ -4,13 +4,15 @@ import logging
 import time
 
 from tradewind.errors import RequestError, TradewindError
-from tradewind.serve.bodies import Bodies
+from tradewind.serve.catalog import Catalog
 from tradewind.serve.endpoint import Endpoint
 from tradewind.serve.messages import Arrival
-from tradewind.serve.metrics import ServerMetrics
+from tradewind.serve.observing.metrics import ServerMetrics
 from tradewind.serve.refusals import Reason, Refusal
-from tradewind.serve.routes import Inference, Reply, Routes, reply_json
-from tradewind.serve.rsgi import Headers, HttpProtocol, Scope
+from tradewind.serve.wire.bodies import Bodies
+from tradewind.serve.wire.exchange import Exchange
+from tradewind.serve.wire.routes import ModelPage, Page, Reply, Routes, reply_json
+from tradewind.serve.wire.rsgi import Headers, HttpProtocol, Scope
 
 _log = logging.getLogger("tradewind.serve")
 
@@ -22,12 +24,23 @@ class App:
 
     Args:
         routes: every path.
+        catalog: where the models are.
+        exchange: asks them.
         bodies: reads what is sent.
         metrics: counts what is refused without belonging to a model.
     """
 
-    def __init__(self, routes: Routes, bodies: Bodies, metrics: ServerMetrics) -> None:
+    def __init__(
+        self,
+        routes: Routes,
+        catalog: Catalog,
+        exchange: Exchange,
+        bodies: Bodies,
+        metrics: ServerMetrics,
+    ) -> None:
         self._routes = routes
+        self._catalog = catalog
+        self._exchange = exchange
         self._bodies = bodies
         self._metrics = metrics
         self._last_s = time.perf_counter()
@@ -46,10 +59,17 @@ class App:
             route = self._routes.find(scope.path)
             if scope.method not in route.verbs:
                 raise _wrong_verb(scope, route.verbs)
-            if isinstance(route, Inference):
-                await self._infer(route.endpoint, scope, protocol)
-            else:
+            if isinstance(route, Page):
                 self._send(protocol, route.show(), [])
+                return
+            endpoint = self._catalog.ready(route.name, route.version)
+            if endpoint is None:
+                endpoint = await self._catalog.endpoint(route.name, route.version)
+            if isinstance(route, ModelPage):
+                self._send(protocol, route.show(endpoint), [])
+                return
+            with endpoint.lease():
+                await self._infer(endpoint, scope, protocol)
         except Refusal as refusal:
             self._metrics.refused_elsewhere[refusal.reason] += 1
             await self._refuse(refusal, scope, protocol)
@@ -64,7 +84,7 @@ class App:
         try:
             held_bytes = self._bodies.reserve(scope)
             body = await self._bodies.read(scope, protocol)
-            headers, content = await endpoint.infer(scope.headers, body, arrival)
+            headers, content = await self._exchange.infer(endpoint, scope.headers, body, arrival)
             if self.is_draining:
                 headers = [*headers, _CLOSE]
             protocol.response_bytes(200, headers, content)

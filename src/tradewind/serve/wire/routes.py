@@ -1,6 +1,7 @@
 """Which path means what."""
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, final
 from urllib.parse import unquote
@@ -8,12 +9,16 @@ from urllib.parse import unquote
 import msgspec
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from tradewind.serve.catalog import Catalog
 from tradewind.serve.endpoint import Endpoint
-from tradewind.serve.metrics import ServerMetrics
+from tradewind.serve.observing.metrics import ServerMetrics
 from tradewind.serve.refusals import Reason, Refusal
-from tradewind.serve.wire import describe
+from tradewind.serve.wire.inference import describe
 
 _EXTENSIONS = ("binary_tensor_data",)
+_OF_MODEL = re.compile(
+    r"/v2/models/(?P<name>.+?)(?:/versions/(?P<version>[^/]+))?(?:/(?P<action>infer|ready))?"
+)
 
 _HINT = """Tradewind speaks the Open Inference Protocol.
 
@@ -48,21 +53,33 @@ class Page:
 
 @final
 @dataclass(frozen=True)
+class ModelPage:
+    """A path that is read about one model, which is loaded for it."""
+
+    name: str
+    version: str
+    show: Callable[[Endpoint], Reply]
+    verbs = ("GET", "HEAD")
+
+
+@final
+@dataclass(frozen=True)
 class Inference:
     """A path that answers."""
 
-    endpoint: Endpoint
+    name: str
+    version: str
     verbs = ("POST",)
 
 
-Route = Page | Inference
+Route = Page | ModelPage | Inference
 
 
 class Routes:
     """Every path of the server.
 
     Args:
-        endpoints: by the name of the model.
+        catalog: where the models are.
         metrics: shown under /metrics.
         is_ready: returns whether the server takes requests.
         version: of Tradewind.
@@ -70,12 +87,12 @@ class Routes:
 
     def __init__(
         self,
-        endpoints: Mapping[str, Endpoint],
+        catalog: Catalog,
         metrics: ServerMetrics,
         is_ready: Callable[[], bool],
         version: str,
     ) -> None:
-        self._endpoints = endpoints
+        self._catalog = catalog
         self._is_ready = is_ready
         about = {"name": "tradewind", "version": version, "extensions": _EXTENSIONS}
         self._exact: dict[str, Route] = {
@@ -83,63 +100,56 @@ class Routes:
             "/v2": Page(lambda: reply_json(200, about)),
             "/v2/health/live": Page(lambda: self._health(is_live_enough=True)),
             "/v2/health/ready": Page(lambda: self._health(is_live_enough=is_ready())),
-            "/v2/models": Page(lambda: reply_json(200, {"models": list(endpoints)})),
+            "/v2/models": Page(self._names),
             "/metrics": Page(
                 lambda: Reply(200, CONTENT_TYPE_LATEST, generate_latest(metrics.registry))
             ),
         }
-        for name, endpoint in endpoints.items():
-            for prefix in (
-                f"/v2/models/{name}",
-                f"/v2/models/{name}/versions/{endpoint.model.version}",
-            ):
-                self._exact |= self._of_model(prefix, endpoint)
 
     def find(self, path: str) -> Route:
-        """Return what `path` means.
+        """Return what `path` means; whether there is such a model is for the catalog to say.
 
         Raises:
             Refusal: nothing.
         """
-        route = self._exact.get(path)
+        route = None if "%" in path else self._exact.get(path) or self._of_model(path)
         if route is None:
-            route = self._exact.get(unquote(path).rstrip("/") or "/")
+            path = unquote(path).rstrip("/") or "/"
+            route = self._exact.get(path) or self._of_model(path)
         if route is None:
-            raise self._unknown(unquote(path))
+            raise Refusal(
+                Reason.NOT_FOUND,
+                path[:200],
+                "a path of this server",
+                "another",
+                "GET / lists them.",
+            )
         return route
 
-    def _of_model(self, prefix: str, endpoint: Endpoint) -> dict[str, Route]:
-        model = endpoint.model
-        return {
-            prefix: Page(lambda: reply_json(200, describe(model))),
-            f"{prefix}/ready": Page(
-                lambda: reply_json(
-                    200 if self._is_ready() else 503,
-                    {"name": model.name, "ready": self._is_ready()},
-                )
-            ),
-            f"{prefix}/infer": Inference(endpoint),
-        }
+    def _of_model(self, path: str) -> Route | None:
+        """Read `/v2/models/NAME[/versions/VERSION][/ACTION]`; a name may hold slashes."""
+        found = _OF_MODEL.fullmatch(path)
+        if found is None:
+            return None
+        name, version, action = found["name"], found["version"] or "", found["action"]
+        if action == "infer":
+            return Inference(name, version)
+        if action == "ready":
+            return ModelPage(name, version, self._readiness)
+        return ModelPage(name, version, lambda model: reply_json(200, describe(model.model)))
+
+    def _names(self) -> Reply:
+        return reply_json(200, {"models": list({item.name: 1 for item in self._catalog.index()})})
+
+    def _readiness(self, endpoint: Endpoint) -> Reply:
+        is_ready = self._is_ready()
+        told = {"name": endpoint.model.name, "ready": is_ready}
+        return reply_json(200 if is_ready else 503, told)
 
     def _health(self, *, is_live_enough: bool) -> Reply:
         # the standard has one key for each path; clients exist that look for either
         told = {"live": True, "ready": self._is_ready()}
         return reply_json(200 if is_live_enough else 503, told)
-
-    def _unknown(self, path: str) -> Refusal:
-        prefix = "/v2/models/"
-        name = path.removeprefix(prefix).split("/")[0][:80]
-        if path.startswith(prefix) and name not in self._endpoints:
-            return Refusal(
-                Reason.UNKNOWN_MODEL,
-                f"Request for unknown model: '{name}'",
-                f"one of {', '.join(self._endpoints)}",
-                f"'{name}'",
-                "GET /v2/models lists the names.",
-            )
-        return Refusal(
-            Reason.NOT_FOUND, path[:200], "a path of this server", "another", "GET / lists them."
-        )
 
 
 def reply_json(status: int, told: Any) -> Reply:

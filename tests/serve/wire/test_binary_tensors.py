@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tradewind.errors import RequestError
-from tradewind.serve import binary_tensors
+from tradewind.serve.wire import binary_tensors
 from tradewind.tensors import Array, Datatype
 
 

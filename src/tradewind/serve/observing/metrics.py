@@ -85,13 +85,17 @@ class ServerMetrics(Collector):
     """What is counted for the whole server.
 
     Args:
-        models: by name; requests for other names count under the empty name.
+        models: returns those that are ready, by name; requests for other names count under the
+            empty name.
         is_ready: returns whether the server takes requests.
         version: of Tradewind.
     """
 
     def __init__(
-        self, models: Mapping[str, ModelMetrics], is_ready: Callable[[], bool], version: str
+        self,
+        models: Callable[[], Mapping[str, ModelMetrics]],
+        is_ready: Callable[[], bool],
+        version: str,
     ) -> None:
         self._models = models
         self._is_ready = is_ready
@@ -120,7 +124,7 @@ class ServerMetrics(Collector):
         refused = CounterMetricFamily(
             "tradewind_requests_refused", "Requests refused.", labels=["model", "reason"]
         )
-        for name, model in self._models.items():
+        for name, model in self._models().items():
             answered.add_metric([name], model.answered)
             failed.add_metric([name], model.failed)
             for reason in Reason:
@@ -135,7 +139,7 @@ class ServerMetrics(Collector):
             "Examples answered by each stage of a cascade; those of later stages escalated.",
             labels=["model", "stage"],
         )
-        for name, model in self._models.items():
+        for name, model in self._models().items():
             for number, count in enumerate(model.by_stage(), 1):
                 family.add_metric([name, str(number)], count)
         return family
@@ -147,7 +151,7 @@ class ServerMetrics(Collector):
         waiting = GaugeMetricFamily(
             "tradewind_requests_waiting", "Requests in the queue.", labels=["model"]
         )
-        for name, model in self._models.items():
+        for name, model in self._models().items():
             running.add_metric([name], model.running())
             waiting.add_metric([name], model.waiting())
         yield from (running, waiting)
@@ -159,7 +163,7 @@ class ServerMetrics(Collector):
             ("total", "From the arrival of a request to its response."),
         ):
             family = HistogramMetricFamily(f"tradewind_{kind}_seconds", text, labels=["model"])
-            for name, model in self._models.items():
+            for name, model in self._models().items():
                 histogram: Histogram = getattr(model, kind)
                 histogram.add_to(family, name)
             yield family

@@ -9,7 +9,8 @@ from tradewind.errors import RequestError
 from tradewind.runners import Runner
 from tradewind.serve import ServedModel
 from tradewind.serve.messages import Arrival, Request, Response
-from tradewind.serve.wire import Wire, describe
+from tradewind.serve.shapes import InputRules
+from tradewind.serve.wire.inference import Wire, describe
 from tradewind.tensors import Array, Datatype, Signature, Tensors, TensorSpec
 
 A = TensorSpec("a", Datatype.FP32, ("N", 2))
@@ -46,7 +47,8 @@ ARRIVAL = Arrival(0.0, nobody)
 
 def wire(*inputs: TensorSpec, outputs: tuple[TensorSpec, ...] = (Y,)) -> Wire:
     runner = Fixed(Signature(inputs or (A, B), outputs))
-    return Wire(ServedModel("m", runner, "test", version="1"), max_batch=100)
+    model = ServedModel("m", runner, "test", version="1")
+    return Wire(model, InputRules(runner.signature, max_batch=100))
 
 
 def item(name: str, shape: list[int], datatype: str, data: Any, **parameters: Any) -> Any:

@@ -1,7 +1,7 @@
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tradewind.serve.metrics import Histogram, ModelMetrics, ServerMetrics
+from tradewind.serve.observing.metrics import Histogram, ModelMetrics, ServerMetrics
 from tradewind.serve.refusals import STATUS, Reason
 
 
@@ -18,7 +18,7 @@ def test_a_histogram_counts_a_duration_in_every_bucket_that_holds_it() -> None:
     model = ModelMetrics(lambda: 1, lambda: 2)
     for total_s in (0.0001, 0.003, 99.0):
         model.count_answer(0.0, 0.002, total_s)
-    found = samples(ServerMetrics({"m": model}, lambda: True, "1"))
+    found = samples(ServerMetrics(lambda: {"m": model}, lambda: True, "1"))
     buckets = {
         dict(labels)["le"]: value
         for (name, labels), value in found.items()
@@ -35,7 +35,7 @@ def test_a_histogram_counts_a_duration_in_every_bucket_that_holds_it() -> None:
 
 def test_every_reason_is_there_before_its_first_refusal() -> None:
     model = ModelMetrics(lambda: 0, lambda: 0)
-    found = samples(ServerMetrics({"m": model}, lambda: False, "1"))
+    found = samples(ServerMetrics(lambda: {"m": model}, lambda: False, "1"))
     for reason in Reason:
         key = ("tradewind_requests_refused_total", (("model", "m"), ("reason", reason.value)))
         assert found[key] == 0
@@ -54,7 +54,7 @@ def test_the_bounds_of_a_histogram_rise() -> None:
 def test_every_stage_of_a_cascade_is_counted() -> None:
     cascade = ModelMetrics(lambda: 0, lambda: 0, lambda: (90, 10))
     alone = ModelMetrics(lambda: 0, lambda: 0)
-    found = samples(ServerMetrics({"c": cascade, "a": alone}, lambda: True, "1"))
+    found = samples(ServerMetrics(lambda: {"c": cascade, "a": alone}, lambda: True, "1"))
     counted = {
         labels: value
         for (name, labels), value in found.items()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tradewind.errors import RequestError
-from tradewind.serve import json_tensors
+from tradewind.serve.wire import json_tensors
 from tradewind.tensors import Array, Datatype
 
 IN_JSON = [d for d in Datatype if d not in (Datatype.FP16, Datatype.BF16)]

@@ -6,9 +6,9 @@ from typing import final
 import pytest
 
 from tradewind.runners import Runner
-from tradewind.serve.compute import Compute
+from tradewind.serve.batching.compute import Compute
+from tradewind.serve.batching.threads import Threads
 from tradewind.serve.messages import Arrival, Request
-from tradewind.serve.threads import Threads
 from tradewind.tensors import Array, Signature, Tensors
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tradewind.serve.admission import Admission
+from tradewind.serve.admission.waiting import Admission
 from tradewind.serve.messages import Arrival, Request, Response
 from tradewind.serve.refusals import Reason, Refusal
 

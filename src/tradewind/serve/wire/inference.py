@@ -8,10 +8,10 @@ import msgspec
 from msgspec import Raw, Struct
 
 from tradewind.errors import RequestError
-from tradewind.serve import binary_tensors, json_tensors
 from tradewind.serve.messages import Arrival, Request, Response, Wanted
 from tradewind.serve.served import ServedModel
 from tradewind.serve.shapes import InputRules
+from tradewind.serve.wire import binary_tensors, json_tensors
 from tradewind.tensors import Array, Datatype, Signature, names
 
 Parameters = dict[str, Any]
@@ -67,14 +67,14 @@ class Wire:
     """Translates for one model.
 
     Args:
-        model: whose signature requests must fit.
-        max_batch: examples in one request, at most.
+        model: whose name and outputs the responses carry.
+        rules: what its requests must fit.
     """
 
-    def __init__(self, model: ServedModel, max_batch: int) -> None:
+    def __init__(self, model: ServedModel, rules: InputRules) -> None:
         self._model = model
         self._signature = model.runner.signature
-        self._rules = InputRules(self._signature, max_batch)
+        self._rules = rules
         self._datatypes = {spec.name: spec.datatype for spec in self._signature.outputs}
         self._default = {
             is_binary: tuple(Wanted(name, is_binary) for name in self._datatypes)

@@ -8,8 +8,8 @@ import pytest
 
 from tradewind.errors import EngineError
 from tradewind.runners import Cascade, Margin, Runner, Scores
+from tradewind.serve.residency.warmup import warm_up
 from tradewind.serve.served import ServedModel
-from tradewind.serve.warmup import warm_up
 from tradewind.tensors import Array, Datatype, Signature, Tensors, TensorSpec
 
 

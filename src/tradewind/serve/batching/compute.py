@@ -4,8 +4,8 @@ import time
 from functools import partial
 
 from tradewind.runners import Runner
+from tradewind.serve.batching.threads import Threads
 from tradewind.serve.messages import Request, Response
-from tradewind.serve.threads import Threads
 from tradewind.tensors import Array, Tensors
 
 _QUICK_S = 1e-4

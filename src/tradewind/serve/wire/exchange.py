@@ -1,0 +1,67 @@
+"""One inference over REST: body in, body out."""
+
+from functools import partial
+from weakref import WeakKeyDictionary
+
+from tradewind.errors import RequestError
+from tradewind.serve.batching.threads import Threads
+from tradewind.serve.endpoint import Endpoint
+from tradewind.serve.messages import Arrival
+from tradewind.serve.wire.inference import Wire
+from tradewind.serve.wire.rsgi import Headers, RequestHeaders
+
+_JSON: Headers = [("content-type", "application/json")]
+_LONG_BYTES = 1 << 17  # of JSON; takes about a millisecond to decode or to encode
+_LONG_ELEMENTS = 1 << 13
+
+
+class Exchange:
+    """Decodes, asks, encodes.
+
+    Args:
+        translators: threads for long bodies, apart from those that compute.
+    """
+
+    def __init__(self, translators: Threads) -> None:
+        self._translators = translators
+        self._wires: WeakKeyDictionary[Endpoint, Wire] = WeakKeyDictionary()
+
+    async def infer(
+        self, endpoint: Endpoint, headers: RequestHeaders, body: bytes, arrival: Arrival
+    ) -> tuple[Headers, bytes]:
+        """Return the headers with the body of the response.
+
+        Raises:
+            RequestError: the body does not fit the model.
+            Refusal: it was not admitted, or not in time.
+            EngineError: the model broke.
+        """
+        wire = self._wires.get(endpoint)
+        if wire is None:
+            wire = self._wires[endpoint] = Wire(endpoint.model, endpoint.rules)
+        json_bytes = _json_bytes(headers.get("inference-header-content-length"))
+        text_bytes = len(body) if json_bytes is None else json_bytes
+        if text_bytes > _LONG_BYTES:
+            decode = partial(wire.decode, body, json_bytes, arrival)
+            request = await self._translators.run(decode)
+        else:
+            request = wire.decode(body, json_bytes, arrival)
+        response = await endpoint.answer(request)
+        if any(array.size > _LONG_ELEMENTS for array in response.outputs.values()):
+            encoded = await self._translators.run(partial(wire.encode, request, response))
+        else:
+            encoded = wire.encode(request, response)
+        if encoded.json_bytes is None:
+            return _JSON, encoded.body
+        return [
+            ("content-type", "application/octet-stream"),
+            ("inference-header-content-length", str(encoded.json_bytes)),
+        ], encoded.body
+
+
+def _json_bytes(header: str | None) -> int | None:
+    if header is None:
+        return None
+    if not (header.isascii() and header.isdigit()):
+        raise RequestError("Inference-Header-Content-Length", "a number of bytes", header[:40])
+    return int(header)
