@@ -1,0 +1,8 @@
+"""Compare servers of the same ONNX models: `python benchmarks/serving/run.py --help`."""
+
+import runpy
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+runpy.run_module("benchmarks.serving.comparison", run_name="__main__", alter_sys=True)
