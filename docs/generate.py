@@ -152,6 +152,7 @@ def _descendants(kind: type[errors.TradewindError]) -> Iterator[type[errors.Trad
 
 _MEANINGS = {
     Reason.INVALID: "The request is no inference request, or does not fit the model's signature.",
+    Reason.FORBIDDEN: "Whoever asks may not do this.",
     Reason.UNKNOWN_MODEL: "No model of that name is served.",
     Reason.NOT_FOUND: "There is no such path.",
     Reason.WRONG_VERB: "The path exists for another method; the header `Allow` names it.",
@@ -163,6 +164,7 @@ _MEANINGS = {
     Reason.DEADLINE: "The request waited, or would have waited, longer than it may.",
     Reason.DRAINING: "The server is about to stop.",
     Reason.CLIENT_GONE: "The client closed the connection; nobody reads the status.",
+    Reason.UNSUPPORTED: "An extension of the protocol that is off, such as shared memory.",
     Reason.NOT_MANAGED: "loading or unloading was asked of a server that does neither",
 }
 

@@ -22,7 +22,7 @@ REQUEST = tensor([1.0, 2.0, 3.0, 4.0])
 def test_the_server_says_what_it_is(server: Child) -> None:
     told = server.ask("/v2").json
     assert told["name"] == "tradewind"
-    assert told["extensions"] == ["binary_tensor_data"]
+    assert "binary_tensor_data" in told["extensions"]
 
 
 def test_a_model_says_what_it_takes(server: Child) -> None:

@@ -48,6 +48,12 @@ from tradewind.serve import ServedModel, Settings, claim_port, run
     show_default=True,
     help="Seconds that accepted requests get after SIGTERM.",
 )
+@click.option(
+    "--server-name",
+    default=Settings.server_name,
+    show_default=True,
+    help="What GET /v2 answers; some clients insist on triton.",
+)
 @trusting
 @as_json
 def command(
@@ -59,6 +65,7 @@ def command(
     max_queue: int,
     max_body_mb: float,
     drain_s: float,
+    server_name: str,
     trust_pickle: bool,
     as_json: bool,
 ) -> None:
@@ -81,6 +88,7 @@ def command(
         max_body_bytes=size,
         max_held_bytes=max(size, Settings.max_held_bytes),
         drain_timeout_s=drain_s,
+        server_name=server_name,
     )
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     with claim_port(host, http_port) as port, contextlib.ExitStack() as stack:

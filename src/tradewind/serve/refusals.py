@@ -9,6 +9,7 @@ class Reason(StrEnum):
     """Why a request was not answered; the label of a metric."""
 
     INVALID = "invalid"
+    FORBIDDEN = "forbidden"
     UNKNOWN_MODEL = "unknown_model"
     NOT_FOUND = "not_found"
     WRONG_VERB = "wrong_verb"
@@ -21,10 +22,12 @@ class Reason(StrEnum):
     DRAINING = "draining"
     CLIENT_GONE = "client_gone"
     NOT_MANAGED = "not_managed"
+    UNSUPPORTED = "unsupported"
 
 
 STATUS: dict[Reason, int] = {
     Reason.INVALID: 400,
+    Reason.FORBIDDEN: 403,
     Reason.UNKNOWN_MODEL: 404,
     Reason.NOT_FOUND: 404,
     Reason.WRONG_VERB: 405,
@@ -38,6 +41,7 @@ STATUS: dict[Reason, int] = {
     Reason.DEADLINE: 503,
     Reason.DRAINING: 503,
     Reason.NOT_MANAGED: 501,
+    Reason.UNSUPPORTED: 501,
 }
 
 

@@ -49,6 +49,7 @@ class Settings:
     request_timeout_s: float = 30.0  # in the queue, unless the request says less
     read_timeout_s: float = 60.0  # for the client to send its body
     drain_timeout_s: float = 30.0
+    server_name: str = "tradewind"  # in GET /v2; some clients insist on triton
 
     def __post_init__(self) -> None:
         for name in ("concurrency", "max_batch", "max_body_bytes", "max_connections"):
@@ -147,7 +148,7 @@ class _Server:
             self._is_ready,
             __version__,
         )
-        routes = Routes(catalog, metrics, self._is_ready, __version__)
+        routes = Routes(catalog, metrics, self._is_ready, settings.server_name, __version__)
         bodies = Bodies(settings.max_body_bytes, settings.max_held_bytes, settings.read_timeout_s)
         app = App(routes, catalog, Exchange(translators), bodies, metrics)
         return app, bodies, threads

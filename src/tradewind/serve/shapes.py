@@ -21,6 +21,11 @@ class InputRules:
         self._max_batch = max_batch
         self._shared = _shared_sizes(signature)
 
+    @property
+    def max_batch(self) -> int:
+        """Examples in one request, at most."""
+        return self._max_batch
+
     def check(
         self, name: str, datatype: str, shape: list[int], seen: dict[str, Array]
     ) -> tuple[Datatype, tuple[int, ...]]:

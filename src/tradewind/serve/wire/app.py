@@ -11,7 +11,9 @@ from tradewind.serve.observing.metrics import ServerMetrics
 from tradewind.serve.refusals import Reason, Refusal
 from tradewind.serve.wire.bodies import Bodies
 from tradewind.serve.wire.exchange import Exchange
-from tradewind.serve.wire.routes import ModelPage, Page, Reply, Routes, reply_json
+from tradewind.serve.wire.permission import IsAllowed, is_from_loopback
+from tradewind.serve.wire.route import Action, ModelPage, Page, Reply, reply_json
+from tradewind.serve.wire.routes import Routes
 from tradewind.serve.wire.rsgi import Headers, HttpProtocol, Scope
 
 _log = logging.getLogger("tradewind.serve")
@@ -28,6 +30,7 @@ class App:
         exchange: asks them.
         bodies: reads what is sent.
         metrics: counts what is refused without belonging to a model.
+        is_allowed: says who may load and unload.
     """
 
     def __init__(
@@ -37,12 +40,14 @@ class App:
         exchange: Exchange,
         bodies: Bodies,
         metrics: ServerMetrics,
+        is_allowed: IsAllowed = is_from_loopback,
     ) -> None:
         self._routes = routes
         self._catalog = catalog
         self._exchange = exchange
         self._bodies = bodies
         self._metrics = metrics
+        self._is_allowed = is_allowed
         self._last_s = time.perf_counter()
         self.in_flight = 0
         self.is_draining = False
@@ -61,6 +66,9 @@ class App:
                 raise _wrong_verb(scope, route.verbs)
             if isinstance(route, Page):
                 self._send(protocol, route.show(), [])
+                return
+            if isinstance(route, Action):
+                await self._act(route, scope, protocol)
                 return
             endpoint = self._catalog.ready(route.name, route.version)
             if endpoint is None:
@@ -101,6 +109,20 @@ class App:
         finally:
             self._bodies.release(held_bytes)
 
+    async def _act(self, action: Action, scope: Scope, protocol: HttpProtocol) -> None:
+        held_bytes = 0
+        try:
+            if action.manages and not self._is_allowed(scope, action.manages):
+                raise _forbidden(action.manages)
+            held_bytes = self._bodies.reserve(scope)
+            reply = await action.run(await self._bodies.read(scope, protocol))
+        except RequestError as error:
+            self._metrics.refused_elsewhere[Reason.INVALID] += 1
+            reply = _error(400, str(error))
+        finally:
+            self._bodies.release(held_bytes)
+        self._send(protocol, reply, [])
+
     async def _refuse(self, refusal: Refusal, scope: Scope, protocol: HttpProtocol) -> None:
         headers: Headers = []
         if refusal.retry_after_s:
@@ -133,6 +155,16 @@ class WrongVerb(Refusal):
 
 def _wrong_verb(scope: Scope, verbs: tuple[str, ...]) -> WrongVerb:
     return WrongVerb(scope.path, scope.method, verbs)
+
+
+def _forbidden(what: str) -> Refusal:
+    return Refusal(
+        Reason.FORBIDDEN,
+        what,
+        "a request from this machine",
+        "one from elsewhere",
+        "whoever may reach the server may ask its models, but not change which there are.",
+    )
 
 
 def _error(status: int, text: str) -> Reply:

@@ -19,6 +19,7 @@ class Scope(Protocol):
     proto: str
     method: str
     path: str
+    client: str  # address:port
 
     @property
     def headers(self) -> RequestHeaders:
