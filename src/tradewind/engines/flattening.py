@@ -1,10 +1,11 @@
 """The Softmax of opset 11 and 12, which OpenVINO takes for the one of opset 13."""
 
+from __future__ import annotations
+
 import numpy as np
 
+from tradewind.engines.untracked import opset13 as operators
 from tradewind.engines.untracked import ov
-
-operators = ov.opset13
 
 _FLATTENING = range(11, 13)
 """Before, OpenVINO flattens as ONNX demands; after, ONNX does not flatten any more."""

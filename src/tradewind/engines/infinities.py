@@ -1,10 +1,11 @@
 """The maximum of nothing but minus infinity, which OpenVINO takes for the lowest float."""
 
+from __future__ import annotations
+
 import numpy as np
 
+from tradewind.engines.untracked import opset13 as operators
 from tradewind.engines.untracked import ov
-
-operators = ov.opset13
 
 _TELLING = ("Equal", "NotEqual", "IsInf", "Result")
 """Where the difference between minus infinity and the lowest float shows; a Softmax that is
@@ -43,5 +44,5 @@ def _is_telling(node: ov.Node) -> bool:
     return any(user.get_node().get_type_name() in _TELLING for user in users)
 
 
-def _number(value: float, kind: "np.dtype[np.floating]") -> ov.Node:
+def _number(value: float, kind: np.dtype[np.floating]) -> ov.Node:
     return operators.constant(np.array(value, kind))

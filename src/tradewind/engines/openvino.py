@@ -1,7 +1,10 @@
 """OpenVINO on the CPU."""
 
+from __future__ import annotations
+
 import contextlib
 import functools
+import importlib.metadata
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -52,7 +55,7 @@ class OpenVINO(Engine):
 
     @classmethod
     def version(cls) -> str:
-        return str(ov.__version__).split("-")[0]
+        return importlib.metadata.version("openvino")
 
     @classmethod
     def precisions(cls) -> tuple[Literal["f32", "bf16", "f16"], ...]:

@@ -1,10 +1,11 @@
 """Means over time that OpenVINO computes wrongly in int8, kept in floating point."""
 
+from __future__ import annotations
+
 import numpy as np
 
+from tradewind.engines.untracked import opset13 as operators
 from tradewind.engines.untracked import ov
-
-operators = ov.opset13
 
 
 def repair_reductions(graph: ov.Model) -> None:

@@ -1,5 +1,7 @@
 """The order of equal values in TopK, which OpenVINO leaves to chance."""
 
+from __future__ import annotations
+
 from tradewind.engines.untracked import ov
 
 _VERSION_WITH_ORDER = "opset11"

@@ -7,36 +7,60 @@
   installed; then both take a stub of their own.
 
 The variable stays set, for the processes that this one starts.
+
+OpenVINO is imported when it is first used: whoever serves a model on ONNX Runtime starts sooner
+without it, in less memory.
 """
 
 import contextlib
+import importlib
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from types import ModuleType
+from typing import TYPE_CHECKING, Any, final
 
 from tradewind.engines import tbb
+
+_one_at_a_time = threading.RLock()
 
 
 @contextlib.contextmanager
 def untracked() -> Iterator[None]:
     """Let imports in this block find no telemetry, as where it is not installed."""
     modules: dict[str, ModuleType | None] = sys.modules  # type: ignore[assignment]
-    before = modules.get("openvino_telemetry")
-    modules["openvino_telemetry"] = None
-    try:
-        yield
-    finally:
-        if before is None:
-            del modules["openvino_telemetry"]
-        else:
-            modules["openvino_telemetry"] = before
+    with _one_at_a_time:
+        before = modules.get("openvino_telemetry")
+        modules["openvino_telemetry"] = None
+        try:
+            yield
+        finally:
+            if before is None:
+                del modules["openvino_telemetry"]
+            else:
+                modules["openvino_telemetry"] = before
+
+
+@final
+class _Postponed(ModuleType):
+    """A module that is imported when something of it is first asked for."""
+
+    def __getattr__(self, name: str) -> Any:
+        with untracked():
+            module = importlib.import_module(self.__name__)
+        return getattr(module, name)
 
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 tbb.load_first()
 with untracked():
     import onnxruntime as ort
+if TYPE_CHECKING:
     import openvino as ov
+    from openvino import opset13
+else:
+    ov = _Postponed("openvino")
+    opset13 = _Postponed("openvino.opset13")
 
-__all__ = ["ort", "ov", "untracked"]
+__all__ = ["opset13", "ort", "ov", "untracked"]

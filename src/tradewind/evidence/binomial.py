@@ -4,7 +4,7 @@ from typing import cast
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
+import scipy
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -26,7 +26,7 @@ def binomial_cdf(k: Integers, n: Integers, p: Floats) -> Floats:
     Source: DLMF 8.17.5.
     """
     inside = np.clip(k, 0, np.maximum(n - 1, 0))
-    tail = special.betainc(np.maximum(n - inside, 1), inside + 1, 1.0 - p)
+    tail = scipy.special.betainc(np.maximum(n - inside, 1), inside + 1, 1.0 - p)
     return cast(Floats, np.where(k < 0, 0.0, np.where(k >= n, 1.0, tail)))
 
 
@@ -41,7 +41,11 @@ def binomial_pmf(k: Integers, n: int | Integers, p: Floats) -> Floats:
     Returns:
         float64[...], relative error near 1e-15 * n * log(n).
     """
-    log_choose = special.gammaln(n + 1) - special.gammaln(k + 1) - special.gammaln(n - k + 1)
+    log_choose = (
+        scipy.special.gammaln(n + 1)
+        - scipy.special.gammaln(k + 1)
+        - scipy.special.gammaln(n - k + 1)
+    )
     between = np.clip(p, 1e-300, 1.0 - 2.0**-53)  # keeps 0 * log(0) out, below any rounding
     log_mass = log_choose + k * np.log(between) + (n - k) * np.log1p(-between)
     return cast(Floats, np.exp(log_mass))
@@ -55,7 +59,7 @@ def lower_limit(k: int, n: int, alpha: float) -> float:
 
     Source: Clopper and Pearson, Biometrika 26 (1934).
     """
-    return 0.0 if k == 0 else float(special.betaincinv(k, n - k + 1, alpha))
+    return 0.0 if k == 0 else float(scipy.special.betaincinv(k, n - k + 1, alpha))
 
 
 def upper_limit(k: int, n: int, alpha: float) -> float:
@@ -65,4 +69,4 @@ def upper_limit(k: int, n: int, alpha: float) -> float:
 
     Source: Clopper and Pearson, Biometrika 26 (1934).
     """
-    return 1.0 if k == n else float(special.betainccinv(k + 1, n - k, alpha))
+    return 1.0 if k == n else float(scipy.special.betainccinv(k + 1, n - k, alpha))

@@ -19,7 +19,7 @@ from typing import Final, Self, final
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize
+import scipy
 
 from tradewind.errors import SettingError
 from tradewind.evidence.binomial import lower_limit, upper_limit
@@ -178,7 +178,7 @@ def drop_upper_bound(counts: PairedCounts, confidence: float) -> float:
     if excess(low) <= 0.0:
         return low
     step = (high - low) * _RESOLUTION
-    bound = float(optimize.brentq(excess, low, high, xtol=step))
+    bound = float(scipy.optimize.brentq(excess, low, high, xtol=step))
     while bound < high and excess(bound) > 0.0:
         bound = min(bound + step, high)
     return bound

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from tradewind.tensors import Array
 
@@ -46,8 +46,10 @@ def paired_ratio(baseline: Array, candidate: Array, confidence: float = 0.95) ->
     """
     ratios = np.sort(np.asarray(baseline, np.float64) / np.asarray(candidate, np.float64))
     rounds = len(ratios)
-    outside = int(stats.binom.ppf((1.0 - confidence) / 2.0, rounds, 0.5))
-    while outside > 0 and stats.binom.cdf(outside - 1, rounds, 0.5) > (1.0 - confidence) / 2.0:
+    outside = int(scipy.stats.binom.ppf((1.0 - confidence) / 2.0, rounds, 0.5))
+    while (
+        outside > 0 and scipy.stats.binom.cdf(outside - 1, rounds, 0.5) > (1.0 - confidence) / 2.0
+    ):
         outside -= 1
     median = float(np.median(ratios))
     if outside < 1:
