@@ -17,6 +17,7 @@ class Wanted(Struct, frozen=True, gc=False):
 
     name: str
     is_binary: bool
+    classes: int = 0  # tell so many classes instead of the tensor; 0 for the tensor
 
 
 class Arrival(Struct, frozen=True, gc=False):

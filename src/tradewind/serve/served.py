@@ -20,3 +20,9 @@ class ServedModel:
     platform: str  # such as onnx_onnxruntime or onnx_openvino
     version: str = "1"
     parameters: Mapping[str, Scalar] = field(default_factory=dict)  # shown in the metadata
+    classes: tuple[str, ...] = ()  # the names that the first output's classes have, where known
+
+    @property
+    def variant(self) -> str:
+        """Which of a bundle's variants it is; empty for a model without any."""
+        return str(self.parameters.get("variant", ""))

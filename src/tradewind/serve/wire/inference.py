@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from tradewind.errors import RequestError
+from tradewind.serve.classification import classes_wanted, classify
 from tradewind.serve.messages import Arrival, Request, Response, Wanted
 from tradewind.serve.served import ServedModel
 from tradewind.serve.shapes import InputRules
@@ -75,9 +76,9 @@ class Wire:
         self._model = model
         self._signature = model.runner.signature
         self._rules = rules
-        self._datatypes = {spec.name: spec.datatype for spec in self._signature.outputs}
+        self._outputs = {spec.name: spec for spec in self._signature.outputs}
         self._default = {
-            is_binary: tuple(Wanted(name, is_binary) for name in self._datatypes)
+            is_binary: tuple(Wanted(name, is_binary) for name in self._outputs)
             for is_binary in (False, True)
         }
 
@@ -114,7 +115,12 @@ class Wire:
         tensors: list[bytes] = []
         for wanted in request.outputs:
             array = response.outputs[wanted.name]
-            output = _OutputReply(wanted.name, self._datatypes[wanted.name], array.shape)
+            spec = self._outputs[wanted.name]
+            datatype = spec.datatype
+            if wanted.classes:
+                array = classify(array, spec, wanted.classes, self._model.classes)
+                datatype = Datatype.BYTES
+            output = _OutputReply(wanted.name, datatype, array.shape)
             if wanted.is_binary:
                 tensors.append(binary_tensors.write(array))
                 output.parameters = {"binary_data_size": len(tensors[-1])}
@@ -159,19 +165,27 @@ class Wire:
         if not parsed.outputs:
             wanted = self._default[is_binary]
         else:
-            wanted = tuple(
-                Wanted(item.name, item.parameters.get("binary_data", is_binary) is True)
-                for item in parsed.outputs
-            )
-            self._check_names([item.name for item in wanted])
-        for item in wanted:
-            if not item.is_binary:
-                json_tensors.check_writable(item.name, self._datatypes[item.name])
+            self._check_names([item.name for item in parsed.outputs])
+            wanted = tuple(self._one_wanted(item, is_binary) for item in parsed.outputs)
+        for one in wanted:
+            if not one.is_binary and not one.classes:
+                json_tensors.check_writable(one.name, self._outputs[one.name].datatype)
         return wanted
+
+    def _one_wanted(self, item: _Output, is_binary: bool) -> Wanted:
+        parameters = item.parameters
+        if not parameters:
+            return Wanted(item.name, is_binary)
+        classes = parameters.get("classification")
+        return Wanted(
+            item.name,
+            parameters.get("binary_data", is_binary) is True,
+            0 if classes is None else classes_wanted(classes, self._outputs[item.name]),
+        )
 
     def _check_names(self, asked: list[str]) -> None:
         for name in asked:
-            if name not in self._datatypes:
+            if name not in self._outputs:
                 raise RequestError(
                     "outputs",
                     f"some of {names(self._signature.outputs)}",
