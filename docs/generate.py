@@ -27,7 +27,7 @@ from tradewind.engines import Engine, OneDAL, OnnxRuntime, OpenVINO, PyTorch
 from tradewind.passes import PASSES, Distil, Pass
 from tradewind.search import SearchSettings
 from tradewind.serve import Settings
-from tradewind.serve.observing.metrics import ModelMetrics, ServerMetrics
+from tradewind.serve.observing import About, ModelMetrics, ServerMetrics
 from tradewind.serve.refusals import STATUS, Reason
 
 FOLDER = Path(__file__).parent / "reference"
@@ -152,6 +152,7 @@ def _descendants(kind: type[errors.TradewindError]) -> Iterator[type[errors.Trad
 
 _MEANINGS = {
     Reason.INVALID: "The request is no inference request, or does not fit the model's signature.",
+    Reason.UNAUTHENTICATED: "The request brings no key or token that this server knows.",
     Reason.FORBIDDEN: "Whoever asks may not do this.",
     Reason.UNKNOWN_MODEL: "No model of that name is served.",
     Reason.NOT_FOUND: "There is no such path.",
@@ -160,6 +161,7 @@ _MEANINGS = {
     Reason.UNSUPPORTED_ENCODING: "The Content-Encoding is neither gzip nor deflate.",
     Reason.SLOW_BODY: "The client took too long to send its body.",
     Reason.BUSY_READING: "The bodies of other requests take up all the room there is.",
+    Reason.RATE_LIMITED: "The client has used up what its key allows for now.",
     Reason.QUEUE_FULL: "As many requests wait for the model as may wait.",
     Reason.DEADLINE: "The request waited, or would have waited, longer than it may.",
     Reason.DRAINING: "The server is about to stop.",
@@ -171,8 +173,9 @@ _MEANINGS = {
 
 def metrics_page() -> str:
     """Return every metric of the server, and every reason for a refusal with its status."""
-    model = ModelMetrics(lambda: 0, lambda: 0)
-    found = ServerMetrics(lambda: {"NAME": model}, lambda: True, tradewind.__version__)
+    model = ModelMetrics(lambda: 0, lambda: 0, lambda: (0,), About("NAME", "1"))
+    found = ServerMetrics(lambda: [model], lambda: True, tradewind.__version__, watts_per_core=1)
+    found.dropped["access_log"] = 0
     rows = []
     for metric in found.collect():
         labels = sorted({label for sample in metric.samples for label in sample.labels} - {"le"})

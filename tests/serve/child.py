@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any, final
 from urllib.parse import urlsplit
 
+_LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -67,10 +69,17 @@ class Child:
         return self.ask(f"/v2/models/{model}/infer", json.dumps(request).encode(), headers)
 
     def metric(self, line: str) -> float:
-        for found in self.ask("/metrics").body.decode().splitlines():
-            if found.startswith(line + " "):
-                return float(found.split()[-1])
-        raise KeyError(line)
+        """Return the sum of the samples that have the name and at least the labels of `line`."""
+        name, _, labels = line.partition("{")
+        wanted = set(_LABEL.findall(labels))
+        values = [
+            float(found.rpartition(" ")[2])
+            for found in self.ask("/metrics").body.decode().splitlines()
+            if re.match(rf"{name}[{{ ]", found) and wanted <= set(_LABEL.findall(found))
+        ]
+        if not values:
+            raise KeyError(line)
+        return sum(values)
 
 
 @contextmanager

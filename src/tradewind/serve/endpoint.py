@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tradewind.serve.messages import Answer, Request, Response
-from tradewind.serve.observing.metrics import ModelMetrics
+from tradewind.serve.observing import ModelMetrics
 from tradewind.serve.served import ServedModel
 from tradewind.serve.shapes import InputRules
 
@@ -31,6 +31,8 @@ class Endpoint:
         self.metrics = metrics
         self.leases = 0
         self._answer = answer
+        batched = [spec.name for spec in model.runner.signature.inputs if spec.has_free_batch]
+        self._batched = batched[0] if batched else None
 
     @contextmanager
     def lease(self) -> Iterator[None]:
@@ -48,8 +50,19 @@ class Endpoint:
             Refusal: the request was not admitted, or not in time.
             EngineError: the model broke.
         """
-        response = await self._answer(request)
+        entered_s = time.perf_counter()
+        arrived_s = request.arrival.at_s
+        try:
+            response = await self._answer(request)
+        except Exception:
+            self.metrics.unanswered.observe(time.perf_counter() - arrived_s)
+            raise
         self.metrics.count_answer(
-            response.queue_s, response.compute_s, time.perf_counter() - request.arrival.at_s
+            response.queue_s,
+            response.compute_s,
+            time.perf_counter() - arrived_s,
+            entered_s - arrived_s,
+            1 if self._batched is None else len(request.inputs[self._batched]),
+            response.examples,
         )
         return response

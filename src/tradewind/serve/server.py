@@ -19,7 +19,7 @@ from tradewind.serve.admission import Admission
 from tradewind.serve.batching import Compute, Threads
 from tradewind.serve.endpoint import Endpoint
 from tradewind.serve.leaving import await_end_of_others, leave_at_once, native_threads
-from tradewind.serve.observing import ModelMetrics, ServerMetrics
+from tradewind.serve.observing import About, ModelMetrics, ServerMetrics
 from tradewind.serve.port import ClaimedPort, claim_port
 from tradewind.serve.residency import FixedCatalog, warm_up
 from tradewind.serve.served import ServedModel
@@ -144,7 +144,7 @@ class _Server:
         endpoints = [self._endpoint(model, threads) for model in self._models]
         catalog = FixedCatalog(endpoints)
         metrics = ServerMetrics(
-            lambda: {found.model.name: found.metrics for found in catalog.endpoints()},
+            lambda: [found.metrics for found in catalog.endpoints()],
             self._is_ready,
             __version__,
         )
@@ -165,7 +165,10 @@ class _Server:
             settings.request_timeout_s,
         )
         metrics = ModelMetrics(
-            lambda: admission.running, lambda: admission.waiting, lambda: model.runner.answered
+            lambda: admission.running,
+            lambda: admission.waiting,
+            lambda: model.runner.answered,
+            About(model.name, model.version, model.variant, model.platform),
         )
         rules = InputRules(model.runner.signature, settings.max_batch)
         return Endpoint(model, rules, admission, metrics)
