@@ -2,6 +2,7 @@
 
 - `paired`: the exact test of a drop in accuracy, on a fixed set of labelled examples.
 - `agreement`: the exact test of how often two models answer differently, without labels.
+- `losses`: a test of the rise in any loss between 0 and 1, by example or by group.
 - `sequence`: many variants at one error probability.
 - `planning`: how many examples are needed.
 - `betting`: a test that may be looked at after every example, for any bounded loss.
@@ -16,7 +17,18 @@ from tradewind.evidence.cascade import (
     certify_threshold,
     certify_threshold_with_labels,
 )
-from tradewind.evidence.certificate import Certificate, certify_agreement, certify_with_labels
+from tradewind.evidence.certificate import (
+    Certificate,
+    certify_agreement,
+    certify_losses,
+    certify_with_labels,
+)
+from tradewind.evidence.losses import (
+    PairedLosses,
+    losses_examples_needed,
+    losses_p_value,
+    losses_upper_bound,
+)
 from tradewind.evidence.paired import (
     PairedCounts,
     drop_p_value,
@@ -35,9 +47,11 @@ __all__ = [
     "Certificate",
     "CertifiedThreshold",
     "PairedCounts",
+    "PairedLosses",
     "agreement_examples_needed",
     "agreement_p_value",
     "certify_agreement",
+    "certify_losses",
     "certify_threshold",
     "certify_threshold_with_labels",
     "certify_with_labels",
@@ -47,5 +61,8 @@ __all__ = [
     "examples_needed",
     "fixed_sequence",
     "is_non_inferior",
+    "losses_examples_needed",
+    "losses_p_value",
+    "losses_upper_bound",
     "minimum_examples",
 ]

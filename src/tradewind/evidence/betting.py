@@ -20,7 +20,7 @@ from tradewind.errors import SettingError
 from tradewind.evidence.binomial import Floats
 from tradewind.evidence.limits import alpha_of, check_count, check_max_drop
 
-_LARGEST_LOSS: Final = 0.6  # of the wealth, in one bet
+LARGEST_LOSS: Final = 0.8  # of the wealth, in one bet; 0.6 needs 1.6 times the small differences
 _LARGEST_EXPONENT: Final = 700.0  # exp of more than 709 overflows
 
 
@@ -29,7 +29,7 @@ _LARGEST_EXPONENT: Final = 700.0  # exp of more than 709 overflows
 class BettingTest:
     """The wealth of one player against "the mean difference in loss is max_drop or more".
 
-    The bets are l_i = min(sqrt(2 ln(1 / alpha) / (v_i N)), 0.6 / (1 - max_drop)), where v_i is the
+    The bets are l_i = min(sqrt(2 ln(1 / alpha) / (v_i N)), 0.8 / (1 - max_drop)), where v_i is the
     variance of the differences before the i-th, started from one imagined difference of variance
     1, while N is `expected_examples`, doubled whenever it is passed. The bets decide only how soon
     the test succeeds; it is valid with any settings and at any time.
@@ -98,7 +98,7 @@ class BettingTest:
         horizon = self.expected_examples * np.exp2(np.ceil(np.log2(passed)))
         log_goal = math.log(1.0 / alpha_of(self.confidence))
         bets: Floats = np.sqrt(2.0 * log_goal / (np.maximum(variance, 1e-12) * horizon))
-        return np.minimum(bets, _LARGEST_LOSS / (1.0 - self.max_drop))
+        return np.minimum(bets, LARGEST_LOSS / (1.0 - self.max_drop))
 
     @property
     def e_value(self) -> float:
@@ -117,3 +117,23 @@ class BettingTest:
             SettingError: `confidence` is outside its range.
         """
         return self.p_value <= alpha_of(confidence)
+
+
+def planned_bets(
+    differences: Floats, max_drop: float, expected_examples: int, confidence: float
+) -> Floats:
+    """Return what a fresh player bets on each difference, from those before it only.
+
+    Args:
+        differences: float64[n] in [-1, 1], in an order fixed beforehand.
+        max_drop: margin, 0 <= max_drop < 1.
+        expected_examples: number of examples at which the test should be strongest.
+        confidence: 1 - alpha at which the test should be strongest.
+
+    Returns:
+        float64[n]; 1 + bet * (max_drop - difference) is 0.2 or more for every difference.
+
+    Raises:
+        SettingError: an argument is outside its range.
+    """
+    return BettingTest(max_drop, expected_examples, confidence)._bets(differences)

@@ -5,6 +5,13 @@ from typing import Literal, final
 
 from tradewind.evidence.agreement import agreement_p_value, disagreement_upper_bound
 from tradewind.evidence.limits import alpha_of
+from tradewind.evidence.losses import (
+    PairedLosses,
+    Unit,
+    losses_examples_needed,
+    losses_p_value,
+    losses_upper_bound,
+)
 from tradewind.evidence.paired import PairedCounts, drop_p_value, drop_upper_bound
 from tradewind.evidence.planning import agreement_examples_needed, examples_needed
 
@@ -20,25 +27,26 @@ class Certificate:
     Args:
         certified: whether the drop is shown to be below `max_drop`.
         kind: "labels" when right and wrong answers were counted, "agreement" when only whether
-            the two models answer alike.
+            the two models answer alike, "losses" when numbers between 0 and 1 were compared.
         metric: name of what drops.
         max_drop: margin that was tested.
         confidence: 1 - alpha; a variant that loses `max_drop` or more is certified with
             probability at most alpha over the draw of the examples.
-        n: examples.
+        n: examples, or groups of them.
         worse: examples that speak against the variant; disagreements when kind is "agreement".
         better: examples that speak for it; 0 when kind is "agreement".
         drop: (worse - better) / n; when kind is "agreement", the disagreement, which the drop
-            cannot exceed.
+            cannot exceed; when kind is "losses", the mean rise in loss.
         drop_upper: upper confidence bound of `drop` in the population.
         p_value: against "the drop is max_drop or more".
         examples_needed: number of examples at which a new certificate would likely succeed if the
             observed rates are the true ones; None when certified, or when no number would help
             because the observed drop is `max_drop` or more.
+        unit: what is counted; groups are compared by the mean over their examples.
     """
 
     certified: bool
-    kind: Literal["labels", "agreement"]
+    kind: Literal["labels", "agreement", "losses"]
     metric: str
     max_drop: float
     confidence: float
@@ -49,6 +57,7 @@ class Certificate:
     drop_upper: float
     p_value: float
     examples_needed: int | None
+    unit: Unit = "example"
 
 
 def certify_with_labels(
@@ -119,6 +128,44 @@ def certify_agreement(
         drop_upper=_on_its_side(upper, max_drop, certified),
         p_value=p_value,
         examples_needed=_more_than(n, needed),
+    )
+
+
+def certify_losses(
+    losses: PairedLosses, max_drop: float, confidence: float, metric: str
+) -> Certificate:
+    """Test whether a loss rises by less than max_drop on average.
+
+    Args:
+        losses: of examples, or of groups, that no earlier step has seen, independent of each
+            other and in an order fixed beforehand.
+        max_drop: margin, 0 <= max_drop < 1, in units of the largest possible loss.
+        confidence: 0.5 to 0.9999.
+        metric: name of what is lost.
+
+    Raises:
+        SettingError: `max_drop` or `confidence` is outside its range.
+    """
+    p_value = losses_p_value(losses, max_drop, confidence)
+    certified = p_value <= alpha_of(confidence)
+    upper = losses_upper_bound(losses, max_drop, confidence)
+    needed = None
+    if not certified:
+        needed = losses_examples_needed(losses.variance, losses.drop, max_drop, confidence)
+    return Certificate(
+        certified=certified,
+        kind="losses",
+        metric=metric,
+        max_drop=max_drop,
+        confidence=confidence,
+        n=losses.n,
+        worse=losses.worse,
+        better=losses.better,
+        drop=losses.drop,
+        drop_upper=_on_its_side(upper, max_drop, certified),
+        p_value=p_value,
+        examples_needed=_more_than(losses.n, needed),
+        unit=losses.unit,
     )
 
 
