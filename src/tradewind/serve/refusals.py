@@ -9,6 +9,7 @@ class Reason(StrEnum):
     """Why a request was not answered; the label of a metric."""
 
     INVALID = "invalid"
+    UNAUTHENTICATED = "unauthenticated"
     FORBIDDEN = "forbidden"
     UNKNOWN_MODEL = "unknown_model"
     NOT_FOUND = "not_found"
@@ -17,6 +18,7 @@ class Reason(StrEnum):
     UNSUPPORTED_ENCODING = "unsupported_encoding"
     SLOW_BODY = "slow_body"
     BUSY_READING = "busy_reading"
+    RATE_LIMITED = "rate_limited"
     QUEUE_FULL = "queue_full"
     DEADLINE = "deadline"
     DRAINING = "draining"
@@ -27,6 +29,7 @@ class Reason(StrEnum):
 
 STATUS: dict[Reason, int] = {
     Reason.INVALID: 400,
+    Reason.UNAUTHENTICATED: 401,
     Reason.FORBIDDEN: 403,
     Reason.UNKNOWN_MODEL: 404,
     Reason.NOT_FOUND: 404,
@@ -36,6 +39,7 @@ STATUS: dict[Reason, int] = {
     Reason.UNSUPPORTED_ENCODING: 415,
     # 429 says "come back"; many load balancers take a 503 for a broken server and eject it
     Reason.QUEUE_FULL: 429,
+    Reason.RATE_LIMITED: 429,
     Reason.BUSY_READING: 429,
     Reason.CLIENT_GONE: 499,  # nobody reads it; nginx made the number customary
     Reason.DEADLINE: 503,

@@ -1,7 +1,5 @@
 from tests.serve.child import Child, start
 
-from tradewind.serve.wire.permission import is_from_loopback
-
 
 def test_the_configuration_leaves_the_batch_out_of_the_sizes(server: Child) -> None:
     told = server.ask("/v2/models/tiny/config").json
@@ -44,15 +42,3 @@ def test_shared_memory_says_that_it_is_off(server: Child) -> None:
 def test_the_server_is_called_what_it_was_told() -> None:
     with start(server_name="triton") as child:
         assert child.ask("/v2").json["name"] == "triton"
-
-
-class _Scope:
-    def __init__(self, client: str) -> None:
-        self.client = client
-
-
-def test_only_this_machine_is_the_loopback() -> None:
-    inside = ("127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "::1:1", "::ffff:127.0.0.1:1")
-    outside = ("10.0.0.1:1", "[2001:db8::1]:1", "0.0.0.0:1", "localhost:1", "", "::ffff:8.8.8.8:1")
-    assert all(is_from_loopback(_Scope(one), "load") for one in inside)  # type: ignore[arg-type]
-    assert not any(is_from_loopback(_Scope(one), "load") for one in outside)  # type: ignore[arg-type]

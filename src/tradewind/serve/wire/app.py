@@ -9,9 +9,9 @@ from tradewind.serve.endpoint import Endpoint
 from tradewind.serve.messages import Arrival
 from tradewind.serve.observing.metrics import ServerMetrics
 from tradewind.serve.refusals import Reason, Refusal
+from tradewind.serve.security import Gate
 from tradewind.serve.wire.bodies import Bodies
 from tradewind.serve.wire.exchange import Exchange
-from tradewind.serve.wire.permission import IsAllowed, is_from_loopback
 from tradewind.serve.wire.route import Action, ModelPage, Page, Reply, reply_json
 from tradewind.serve.wire.routes import Routes
 from tradewind.serve.wire.rsgi import Headers, HttpProtocol, Scope
@@ -30,7 +30,7 @@ class App:
         exchange: asks them.
         bodies: reads what is sent.
         metrics: counts what is refused without belonging to a model.
-        is_allowed: says who may load and unload.
+        gate: says who may do what; without one only this machine may manage.
     """
 
     def __init__(
@@ -40,14 +40,14 @@ class App:
         exchange: Exchange,
         bodies: Bodies,
         metrics: ServerMetrics,
-        is_allowed: IsAllowed = is_from_loopback,
+        gate: Gate | None = None,
     ) -> None:
         self._routes = routes
         self._catalog = catalog
         self._exchange = exchange
         self._bodies = bodies
         self._metrics = metrics
-        self._is_allowed = is_allowed
+        self._gate = gate or Gate()
         self._last_s = time.perf_counter()
         self.in_flight = 0
         self.is_draining = False
@@ -64,6 +64,10 @@ class App:
             route = self._routes.find(scope.path)
             if scope.method not in route.verbs:
                 raise _wrong_verb(scope, route.verbs)
+            client = ""
+            if route.right is not None:
+                found = self._gate.check(scope.headers, route.right, route.name, scope.client)
+                client = found.name
             if isinstance(route, Page):
                 self._send(protocol, route.show(), [])
                 return
@@ -77,7 +81,7 @@ class App:
                 self._send(protocol, route.show(endpoint), [])
                 return
             with endpoint.lease():
-                await self._infer(endpoint, scope, protocol)
+                await self._infer(endpoint, scope, protocol, client)
         except Refusal as refusal:
             self._metrics.refused_elsewhere[refusal.reason] += 1
             await self._refuse(refusal, scope, protocol)
@@ -85,8 +89,10 @@ class App:
             self.in_flight -= 1
             self._last_s = time.perf_counter()
 
-    async def _infer(self, endpoint: Endpoint, scope: Scope, protocol: HttpProtocol) -> None:
-        arrival = Arrival(time.perf_counter(), protocol.client_disconnect)
+    async def _infer(
+        self, endpoint: Endpoint, scope: Scope, protocol: HttpProtocol, client: str
+    ) -> None:
+        arrival = Arrival(time.perf_counter(), protocol.client_disconnect, client)
         metrics = endpoint.metrics
         held_bytes = 0
         try:
@@ -112,8 +118,6 @@ class App:
     async def _act(self, action: Action, scope: Scope, protocol: HttpProtocol) -> None:
         held_bytes = 0
         try:
-            if action.manages and not self._is_allowed(scope, action.manages):
-                raise _forbidden(action.manages)
             held_bytes = self._bodies.reserve(scope)
             reply = await action.run(await self._bodies.read(scope, protocol))
         except RequestError as error:
@@ -127,6 +131,8 @@ class App:
         headers: Headers = []
         if refusal.retry_after_s:
             headers.append(("retry-after", str(refusal.retry_after_s)))
+        if refusal.reason is Reason.UNAUTHENTICATED:
+            headers.append(("www-authenticate", 'Bearer realm="tradewind"'))
         if isinstance(refusal, WrongVerb):
             headers.append(("allow", ", ".join(refusal.verbs)))
         self._send(protocol, _error(refusal.status, str(refusal)), headers)
@@ -155,16 +161,6 @@ class WrongVerb(Refusal):
 
 def _wrong_verb(scope: Scope, verbs: tuple[str, ...]) -> WrongVerb:
     return WrongVerb(scope.path, scope.method, verbs)
-
-
-def _forbidden(what: str) -> Refusal:
-    return Refusal(
-        Reason.FORBIDDEN,
-        what,
-        "a request from this machine",
-        "one from elsewhere",
-        "whoever may reach the server may ask its models, but not change which there are.",
-    )
 
 
 def _error(status: int, text: str) -> Reply:

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from tradewind.errors import RequestError
 from tradewind.serve.catalog import Catalog, Listed, State
+from tradewind.serve.security.principals import Right
 from tradewind.serve.wire.route import Action, Reply, reply_json
 
 _PATH = re.compile(
@@ -44,8 +45,8 @@ class Repository:
         if found["index"]:
             return Action(self._index)
         if found["action"] == "load":
-            return Action(partial(self._load, found["name"]), "load")
-        return Action(partial(self._unload, found["name"]), "unload")
+            return Action(partial(self._load, found["name"]), Right.MANAGE, found["name"])
+        return Action(partial(self._unload, found["name"]), Right.MANAGE, found["name"])
 
     async def _index(self, body: bytes) -> Reply:
         wish = _parse(body)

@@ -7,6 +7,7 @@ from typing import Any, final
 import msgspec
 
 from tradewind.serve.endpoint import Endpoint
+from tradewind.serve.security.principals import Right
 
 
 @final
@@ -22,9 +23,17 @@ class Reply:
 @final
 @dataclass(frozen=True)
 class Page:
-    """A path that is read."""
+    """A path that is read.
+
+    Args:
+        show: returns what there is to read.
+        right: what it takes to see it; None where everybody may.
+        name: of the model that it is about, if it is about one.
+    """
 
     show: Callable[[], Reply]
+    right: Right | None = Right.READ
+    name: str = ""
     verbs = ("GET", "HEAD")
 
 
@@ -37,6 +46,7 @@ class ModelPage:
     version: str
     show: Callable[[Endpoint], Reply]
     verbs = ("GET", "HEAD")
+    right = Right.READ
 
 
 @final
@@ -46,11 +56,13 @@ class Action:
 
     Args:
         run: does it.
-        manages: what it changes on the server, such as `load`; empty when it only answers.
+        right: what it takes to do it.
+        name: of the model that it is about, if it is about one.
     """
 
     run: Callable[[bytes], Awaitable[Reply]]
-    manages: str = ""
+    right: Right = Right.READ
+    name: str = ""
     verbs = ("POST",)
 
 
@@ -62,6 +74,7 @@ class Inference:
     name: str
     version: str
     verbs = ("POST",)
+    right = Right.INFER
 
 
 Route = Page | ModelPage | Action | Inference

@@ -64,10 +64,10 @@ class Routes:
         self._repository = Repository(catalog)
         about = {"name": name, "version": version, "extensions": EXTENSIONS}
         self._exact: dict[str, Route] = {
-            "/": Page(lambda: Reply(200, "text/plain; charset=utf-8", _HINT.encode())),
+            "/": Page(lambda: Reply(200, "text/plain; charset=utf-8", _HINT.encode()), None),
             "/v2": Page(lambda: reply_json(200, about)),
-            "/v2/health/live": Page(lambda: self._health(is_live_enough=True)),
-            "/v2/health/ready": Page(lambda: self._health(is_live_enough=is_ready())),
+            "/v2/health/live": Page(lambda: self._health(is_live_enough=True), None),
+            "/v2/health/ready": Page(lambda: self._health(is_live_enough=is_ready()), None),
             "/v2/models": Page(self._names),
             "/metrics": Page(
                 lambda: Reply(200, CONTENT_TYPE_LATEST, generate_latest(metrics.registry))
@@ -104,7 +104,7 @@ class Routes:
         if action == "infer":
             return Inference(name, version)
         if action == "ready":
-            return Page(lambda: self._readiness(name, version))
+            return Page(lambda: self._readiness(name, version), name=name)
         if action == "config":
             return ModelPage(
                 name, version, lambda one: reply_json(200, describe_configuration(one))
