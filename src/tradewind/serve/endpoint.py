@@ -1,6 +1,7 @@
 """One model as every wire sees it: rules that requests must fit, and who answers them."""
 
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -8,6 +9,9 @@ from tradewind.serve.messages import Answer, Request, Response
 from tradewind.serve.observing import ModelMetrics
 from tradewind.serve.served import ServedModel
 from tradewind.serve.shapes import InputRules
+from tradewind.tensors import Array
+
+_SMALL_BYTES = 1 << 16
 
 
 class Endpoint:
@@ -30,6 +34,7 @@ class Endpoint:
         self.rules = rules
         self.metrics = metrics
         self.leases = 0
+        self.recent: deque[dict[str, Array]] = deque(maxlen=0)  # inputs of small requests
         self._answer = answer
         batched = [spec.name for spec in model.runner.signature.inputs if spec.has_free_batch]
         self._batched = batched[0] if batched else None
@@ -50,6 +55,8 @@ class Endpoint:
             Refusal: the request was not admitted, or not in time.
             EngineError: the model broke.
         """
+        if request.size_bytes <= _SMALL_BYTES:
+            self.recent.append(request.inputs)
         entered_s = time.perf_counter()
         arrived_s = request.arrival.at_s
         try:

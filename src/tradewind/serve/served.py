@@ -20,6 +20,7 @@ class ServedModel:
     platform: str  # such as onnx_onnxruntime or onnx_openvino
     version: str = "1"
     parameters: Mapping[str, Scalar] = field(default_factory=dict)  # shown in the metadata
+    digest: str = ""  # of everything that computes; equal digests answer alike
     classes: tuple[str, ...] = ()  # the names that the first output's classes have, where known
 
     @property

@@ -6,8 +6,6 @@ import logging
 import signal
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import final
 
 from granian.constants import HTTPModes
 from granian.http import HTTP1Settings
@@ -15,15 +13,14 @@ from granian.server.embed import Server as Granian
 
 from tradewind import __version__
 from tradewind.errors import SettingError
-from tradewind.serve.admission import Admission
-from tradewind.serve.batching import Compute, Threads
-from tradewind.serve.endpoint import Endpoint
+from tradewind.serve.assembling import Assembler
+from tradewind.serve.batching import Threads
 from tradewind.serve.leaving import await_end_of_others, leave_at_once, native_threads
-from tradewind.serve.observing import About, ModelMetrics, ServerMetrics
+from tradewind.serve.observing import ServerMetrics
 from tradewind.serve.port import ClaimedPort, claim_port
 from tradewind.serve.residency import FixedCatalog, warm_up
 from tradewind.serve.served import ServedModel
-from tradewind.serve.shapes import InputRules
+from tradewind.serve.settings import Settings
 from tradewind.serve.wire import App, Bodies, Exchange, Routes
 
 _log = logging.getLogger("tradewind.serve")
@@ -31,37 +28,6 @@ _log = logging.getLogger("tradewind.serve")
 _SWEEP_S = 1.0
 _SETTLE_S = 0.1  # quiet for so long, no request is on its way any more
 _QUIET_LOG = {"incremental": True, "formatters": {}, "handlers": {}, "loggers": {}}
-
-
-@final
-@dataclass(frozen=True)
-class Settings:
-    """How the server listens, and how much it takes on."""
-
-    host: str = "127.0.0.1"
-    port: int = 8000  # 0 takes any that is free
-    concurrency: int = 2  # requests computed at once, for each model
-    max_queue: int = 256  # requests that wait, for each model
-    max_batch: int = 4096  # examples in one request
-    max_body_bytes: int = 64 * 2**20
-    max_held_bytes: int = 512 * 2**20  # bodies being read or answered, together
-    max_connections: int = 4096
-    request_timeout_s: float = 30.0  # in the queue, unless the request says less
-    read_timeout_s: float = 60.0  # for the client to send its body
-    drain_timeout_s: float = 30.0
-    server_name: str = "tradewind"  # in GET /v2; some clients insist on triton
-
-    def __post_init__(self) -> None:
-        for name in ("concurrency", "max_batch", "max_body_bytes", "max_connections"):
-            if getattr(self, name) < 1:
-                raise SettingError(name, "1 or more", str(getattr(self, name)))
-        for name in ("max_queue", "request_timeout_s", "read_timeout_s", "drain_timeout_s"):
-            if getattr(self, name) < 0:
-                raise SettingError(name, "0 or more", str(getattr(self, name)))
-        if self.max_held_bytes < self.max_body_bytes:
-            raise SettingError(
-                "max_held_bytes", f"at least {self.max_body_bytes}", str(self.max_held_bytes)
-            )
 
 
 def run(
@@ -140,9 +106,9 @@ class _Server:
     def _assemble(self) -> tuple[App, Bodies, list[Threads]]:
         settings = self._settings
         translators = Threads(1, "tradewind-translate")
-        threads = [translators]
-        endpoints = [self._endpoint(model, threads) for model in self._models]
-        catalog = FixedCatalog(endpoints)
+        assembler = Assembler(settings)
+        assembled = [assembler.assemble(model) for model in self._models]
+        catalog = FixedCatalog([one.endpoint for one in assembled])
         metrics = ServerMetrics(
             lambda: [found.metrics for found in catalog.endpoints()],
             self._is_ready,
@@ -151,27 +117,7 @@ class _Server:
         routes = Routes(catalog, metrics, self._is_ready, settings.server_name, __version__)
         bodies = Bodies(settings.max_body_bytes, settings.max_held_bytes, settings.read_timeout_s)
         app = App(routes, catalog, Exchange(translators), bodies, metrics)
-        return app, bodies, threads
-
-    def _endpoint(self, model: ServedModel, threads: list[Threads]) -> Endpoint:
-        settings = self._settings
-        computing = Threads(settings.concurrency, f"tradewind-compute-{model.name}")
-        threads.append(computing)
-        admission = Admission(
-            model.name,
-            Compute(model.runner, computing),
-            settings.concurrency,
-            settings.max_queue,
-            settings.request_timeout_s,
-        )
-        metrics = ModelMetrics(
-            lambda: admission.running,
-            lambda: admission.waiting,
-            lambda: model.runner.answered,
-            About(model.name, model.version, model.variant, model.platform),
-        )
-        rules = InputRules(model.runner.signature, settings.max_batch)
-        return Endpoint(model, rules, admission, metrics)
+        return app, bodies, [translators, *(one.threads for one in assembled)]
 
     def _is_ready(self) -> bool:
         return self._is_listening

@@ -1,0 +1,90 @@
+"""From a model to an endpoint: threads, queue and counts around a runner."""
+
+from dataclasses import dataclass
+from typing import final
+
+from tradewind.serve.admission import Admission
+from tradewind.serve.batching import Compute, Threads
+from tradewind.serve.endpoint import Endpoint
+from tradewind.serve.observing import About, ModelMetrics
+from tradewind.serve.served import ServedModel
+from tradewind.serve.settings import Settings
+from tradewind.serve.shapes import InputRules
+
+
+@final
+@dataclass(frozen=True)
+class Assembled:
+    """An endpoint with the threads that compute for it."""
+
+    endpoint: Endpoint
+    threads: Threads
+
+
+class Assembler:
+    """Puts a queue and threads around models, and keeps their counts when they come again.
+
+    Args:
+        settings: how much each model takes on.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._metrics: dict[tuple[str, str], ModelMetrics] = {}
+        self._newest: dict[tuple[str, str], Endpoint] = {}
+
+    @property
+    def metrics(self) -> list[ModelMetrics]:
+        """The counts of every model that was ever assembled: counters never go backwards."""
+        return list(self._metrics.values())
+
+    def assemble(self, model: ServedModel, resident_bytes: int = 0) -> Assembled:
+        """Return an endpoint that answers for `model`.
+
+        Args:
+            model: warm already.
+            resident_bytes: what it takes in memory; 0 when nobody measured.
+        """
+        settings = self._settings
+        computing = Threads(settings.concurrency, f"tradewind-compute-{model.name}")
+        admission = Admission(
+            model.name,
+            Compute(model.runner, computing),
+            settings.concurrency,
+            settings.max_queue,
+            settings.request_timeout_s,
+        )
+        metrics = self._counts(model, admission, resident_bytes)
+        rules = InputRules(model.runner.signature, settings.max_batch)
+        endpoint = Endpoint(model, rules, admission, metrics)
+        self._newest[model.name, model.version] = endpoint
+        return Assembled(endpoint, computing)
+
+    def release(self, assembled: Assembled) -> None:
+        """Let go of a model that nobody asks any more; its counts stay."""
+        assembled.threads.close()
+        model = assembled.endpoint.model
+        if self._newest.get((model.name, model.version)) is not assembled.endpoint:
+            return  # another has taken its place, and counts there
+        del self._newest[model.name, model.version]
+        metrics = assembled.endpoint.metrics
+        stages = metrics.by_stage()
+        metrics.by_stage = lambda: stages
+        metrics.running = metrics.waiting = metrics.resident_bytes = int
+
+    def _counts(
+        self, model: ServedModel, admission: Admission, resident_bytes: int
+    ) -> ModelMetrics:
+        key, runner = (model.name, model.version), model.runner
+        metrics = self._metrics.get(key)
+        if metrics is None:
+            metrics = self._metrics[key] = ModelMetrics(int, int)
+        base = metrics.by_stage()
+        if len(base) != len(runner.answered):
+            base = (0,) * len(runner.answered)
+        metrics.running = lambda: admission.running
+        metrics.waiting = lambda: admission.waiting
+        metrics.by_stage = lambda: tuple(map(sum, zip(base, runner.answered, strict=True)))
+        metrics.about = About(model.name, model.version, model.variant, model.platform)
+        metrics.resident_bytes = lambda: resident_bytes
+        return metrics

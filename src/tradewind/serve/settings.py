@@ -1,0 +1,37 @@
+"""How a server listens, and how much it takes on."""
+
+from dataclasses import dataclass
+from typing import final
+
+from tradewind.errors import SettingError
+
+
+@final
+@dataclass(frozen=True)
+class Settings:
+    """How the server listens, and how much it takes on."""
+
+    host: str = "127.0.0.1"
+    port: int = 8000  # 0 takes any that is free
+    concurrency: int = 2  # requests computed at once, for each model
+    max_queue: int = 256  # requests that wait, for each model
+    max_batch: int = 4096  # examples in one request
+    max_body_bytes: int = 64 * 2**20
+    max_held_bytes: int = 512 * 2**20  # bodies being read or answered, together
+    max_connections: int = 4096
+    request_timeout_s: float = 30.0  # in the queue, unless the request says less
+    read_timeout_s: float = 60.0  # for the client to send its body
+    drain_timeout_s: float = 30.0
+    server_name: str = "tradewind"  # in GET /v2; some clients insist on triton
+
+    def __post_init__(self) -> None:
+        for name in ("concurrency", "max_batch", "max_body_bytes", "max_connections"):
+            if getattr(self, name) < 1:
+                raise SettingError(name, "1 or more", str(getattr(self, name)))
+        for name in ("max_queue", "request_timeout_s", "read_timeout_s", "drain_timeout_s"):
+            if getattr(self, name) < 0:
+                raise SettingError(name, "0 or more", str(getattr(self, name)))
+        if self.max_held_bytes < self.max_body_bytes:
+            raise SettingError(
+                "max_held_bytes", f"at least {self.max_body_bytes}", str(self.max_held_bytes)
+            )
