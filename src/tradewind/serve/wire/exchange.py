@@ -7,10 +7,12 @@ from tradewind.errors import RequestError
 from tradewind.serve.batching.threads import Threads
 from tradewind.serve.endpoint import Endpoint
 from tradewind.serve.messages import Arrival
-from tradewind.serve.wire.inference import Wire
+from tradewind.serve.wire.inference import Encoded, Wire
+from tradewind.serve.wire.packing import WORTH_BYTES, accepted, pack
 from tradewind.serve.wire.rsgi import Headers, RequestHeaders
 
 _JSON: Headers = [("content-type", "application/json")]
+_VARIES = ("vary", "accept-encoding")
 _LONG_BYTES = 1 << 17  # of JSON; takes about a millisecond to decode or to encode
 _LONG_ELEMENTS = 1 << 13
 
@@ -51,12 +53,22 @@ class Exchange:
             encoded = await self._translators.run(partial(wire.encode, request, response))
         else:
             encoded = wire.encode(request, response)
-        if encoded.json_bytes is None:
-            return _JSON, encoded.body
-        return [
-            ("content-type", "application/octet-stream"),
-            ("inference-header-content-length", str(encoded.json_bytes)),
-        ], encoded.body
+        if len(encoded.body) < WORTH_BYTES:
+            return _headers(encoded), encoded.body
+        encoding = accepted(headers.get("accept-encoding"))
+        if encoding is None:
+            return [*_headers(encoded), _VARIES], encoded.body
+        packed = await self._translators.run(partial(pack, encoded.body, encoding))
+        return [*_headers(encoded), ("content-encoding", encoding), _VARIES], packed
+
+
+def _headers(encoded: Encoded) -> Headers:
+    if encoded.json_bytes is None:
+        return _JSON
+    return [
+        ("content-type", "application/octet-stream"),
+        ("inference-header-content-length", str(encoded.json_bytes)),
+    ]
 
 
 def _json_bytes(header: str | None) -> int | None:
