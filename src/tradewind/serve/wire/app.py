@@ -139,7 +139,7 @@ class App:
         await self._bodies.discard(scope, protocol)
 
     def _send(self, protocol: HttpProtocol, reply: Reply, headers: Headers) -> None:
-        headers = [("content-type", reply.content_type), *headers]
+        headers = [("content-type", reply.content_type), *reply.headers, *headers]
         if self.is_draining:
             headers.append(_CLOSE)
         protocol.response_bytes(reply.status, headers, reply.body)
