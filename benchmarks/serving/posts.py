@@ -4,7 +4,7 @@ import json
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, final
+from typing import Literal, final
 
 import numpy as np
 from benchmarks.serving.workloads import Workload
@@ -58,19 +58,20 @@ def protocol_binary(load: Workload, timeout_us: int = 0) -> Post:
     return Post(_path(load), begin + data, _read_protocol_binary, headers)
 
 
-def plain_json(load: Workload, path: str, wrap: str = "") -> Post:
-    """Return `{"INPUT": [[...]]}`, as hand-written servers take it.
+def plain_json(load: Workload, path: str, called: str = "") -> Post:
+    """Return `{"INPUT": [[...]]}`, as servers without a protocol take it.
 
     Args:
         load: what is asked.
         path: where it is sent.
-        wrap: a name under which the server wants the whole of it.
+        called: the input's name there, if it is another one.
     """
-    inside: dict[str, Any] = {load.input_name: load.example.tolist()}
-    body = json.dumps({wrap: inside} if wrap else inside).encode()
+    body = json.dumps({called or load.input_name: load.example.tolist()}).encode()
 
     def read(answer: bytes) -> Array:
-        return np.asarray(json.loads(answer)[load.output_name], load.answer.dtype)
+        found = json.loads(answer)
+        tensor = found[load.output_name] if isinstance(found, dict) else found
+        return np.asarray(tensor, load.answer.dtype)
 
     return Post(path, body, read, {"Content-Type": "application/json"})
 
