@@ -41,12 +41,28 @@ class Bodies:
         Raises:
             Refusal: the body is too long, the room is used up, or the server is stopping.
         """
-        if not self._is_open:
-            raise _draining()
+        self.check_open()
         announced = scope.headers.get("content-length")
         size_bytes = int(announced) if announced and announced.isdigit() else self._max_bytes
         if size_bytes > self._max_bytes:
             raise self._too_large(f"{size_bytes} bytes")
+        return self.take(size_bytes)
+
+    def check_open(self) -> None:
+        """Raise when the server is stopping.
+
+        Raises:
+            Refusal: it is.
+        """
+        if not self._is_open:
+            raise _draining()
+
+    def take(self, size_bytes: int) -> int:
+        """Make room for bytes that another protocol reads; return how many.
+
+        Raises:
+            Refusal: the room is used up.
+        """
         if size_bytes + self._held_bytes > self._max_held_bytes:
             raise Refusal(
                 Reason.BUSY_READING,
@@ -60,7 +76,7 @@ class Bodies:
         return size_bytes
 
     def release(self, size_bytes: int) -> None:
-        """Give back the room that `reserve` took."""
+        """Give back the room that `reserve` or `take` made."""
         self._held_bytes -= size_bytes
 
     async def read(self, scope: Scope, protocol: HttpProtocol) -> bytes:
