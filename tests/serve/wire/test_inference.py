@@ -10,7 +10,8 @@ from tradewind.runners import Runner
 from tradewind.serve import ServedModel
 from tradewind.serve.messages import Arrival, Request, Response
 from tradewind.serve.shapes import InputRules
-from tradewind.serve.wire.inference import Wire, describe
+from tradewind.serve.wire.inference import Wire
+from tradewind.serve.wire.metadata import describe
 from tradewind.tensors import Array, Datatype, Signature, Tensors, TensorSpec
 
 A = TensorSpec("a", Datatype.FP32, ("N", 2))

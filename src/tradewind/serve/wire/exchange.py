@@ -42,12 +42,13 @@ class Exchange:
         if wire is None:
             wire = self._wires[endpoint] = Wire(endpoint.model, endpoint.rules)
         json_bytes = _json_bytes(headers.get("inference-header-content-length"))
+        timeout_s = _seconds(headers.get("x-request-timeout-ms"))
         text_bytes = len(body) if json_bytes is None else json_bytes
         if text_bytes > _LONG_BYTES:
-            decode = partial(wire.decode, body, json_bytes, arrival)
+            decode = partial(wire.decode, body, json_bytes, arrival, timeout_s)
             request = await self._translators.run(decode)
         else:
-            request = wire.decode(body, json_bytes, arrival)
+            request = wire.decode(body, json_bytes, arrival, timeout_s)
         response = await endpoint.answer(request)
         if any(array.size > _LONG_ELEMENTS for array in response.outputs.values()):
             encoded = await self._translators.run(partial(wire.encode, request, response))
@@ -69,6 +70,15 @@ def _headers(encoded: Encoded) -> Headers:
         ("content-type", "application/octet-stream"),
         ("inference-header-content-length", str(encoded.json_bytes)),
     ]
+
+
+def _seconds(header: str | None) -> float | None:
+    """Return what a client is ready to wait; 0 is the protocol's "no wish"."""
+    if header is None:
+        return None
+    if not (header.isascii() and header.isdigit()):
+        raise RequestError("X-Request-Timeout-Ms", "whole milliseconds", header[:40])
+    return int(header[:12]) / 1e3 or None
 
 
 def _json_bytes(header: str | None) -> int | None:

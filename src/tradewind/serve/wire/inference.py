@@ -1,11 +1,10 @@
 """Bytes to requests, responses to bytes: inference in the Open Inference Protocol over REST."""
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Struct
 
 from tradewind.errors import RequestError
 from tradewind.serve.classification import classes_wanted, classify
@@ -13,29 +12,18 @@ from tradewind.serve.messages import Arrival, Request, Response, Wanted
 from tradewind.serve.served import ServedModel
 from tradewind.serve.shapes import InputRules
 from tradewind.serve.wire import binary_tensors, json_tensors
-from tradewind.tensors import Array, Datatype, Signature, names
-
-Parameters = dict[str, Any]
-
-
-class _Input(Struct, gc=False):
-    name: str
-    shape: list[int]
-    datatype: str
-    data: Raw = Raw()
-    parameters: Parameters = {}
-
-
-class _Output(Struct, gc=False):
-    name: str
-    parameters: Parameters = {}
-
-
-class _Body(Struct, gc=False):
-    inputs: list[_Input]
-    id: str = ""
-    parameters: Parameters = {}
-    outputs: list[_Output] | None = None
+from tradewind.serve.wire.parsing import (
+    Body,
+    BodyInput,
+    BodyOutput,
+    Parameters,
+    flag,
+    parse,
+    split,
+    take,
+    whole,
+)
+from tradewind.tensors import Array, Datatype, names
 
 
 class _OutputReply(Struct, omit_defaults=True, gc=False):
@@ -53,7 +41,6 @@ class _Reply(Struct, omit_defaults=True, gc=False):
     outputs: list[_OutputReply] = msgspec.field(default_factory=list)
 
 
-_DECODER = msgspec.json.Decoder(_Body)
 _ENCODER = msgspec.json.Encoder()
 
 
@@ -82,31 +69,44 @@ class Wire:
             for is_binary in (False, True)
         }
 
-    def decode(self, body: bytes, json_bytes: int | None, arrival: Arrival) -> Request:
+    def decode(
+        self,
+        body: bytes,
+        json_bytes: int | None,
+        arrival: Arrival,
+        timeout_s: float | None = None,
+    ) -> Request:
         """Return the request that a body holds.
 
         Args:
             body: JSON, followed by the tensors that are sent as bytes.
             json_bytes: where the JSON ends; None when there is nothing else.
             arrival: kept for whoever answers.
+            timeout_s: what the client is ready to wait; the request itself goes before.
 
         Raises:
             RequestError: the body is no JSON, or does not fit the signature.
         """
         if json_bytes == 0:
-            return self._decode_raw(body, arrival)
-        head, tail = _split(body, json_bytes)
-        parsed = _parse(head)
+            return self._decode_raw(body, arrival, timeout_s)
+        head, tail = split(body, json_bytes)
+        parsed = parse(head)
         inputs = self._inputs(parsed.inputs, tail)
-        timeout = parsed.parameters.get("timeout") if parsed.parameters else None
+        parameters = parsed.parameters
+        priority = 0
+        if parameters:
+            priority = whole(parameters, "priority", 0)
+            timeout = whole(parameters, "timeout", 0)  # microseconds; 0 is no wish
+            timeout_s = timeout / 1e6 if timeout else timeout_s
         return Request(
             parsed.id,
             inputs,
             self._wanted(parsed),
-            parsed.parameters,
+            parameters,
             len(body),
-            None if timeout is None else _seconds(timeout),
+            timeout_s,
             arrival,
+            priority,
         )
 
     def encode(self, request: Request, response: Response) -> Encoded:
@@ -133,7 +133,7 @@ class Wire:
             return Encoded(head, None)
         return Encoded(b"".join((head, *tensors)), len(head))
 
-    def _inputs(self, given: list[_Input], tail: memoryview) -> dict[str, Array]:
+    def _inputs(self, given: list[BodyInput], tail: memoryview) -> dict[str, Array]:
         arrays: dict[str, Array] = {}
         position = 0
         for item in given:
@@ -143,14 +143,12 @@ class Wire:
             text = bytes(item.data)
             if size_bytes is None:
                 if not text:
-                    raise RequestError(
-                        name, "`data`, or the parameter `binary_data_size`", "neither"
-                    )
+                    raise _without_data(item)
                 arrays[name] = json_tensors.read(f"{name}.data", text, datatype, shape)
                 continue
             if text:
                 raise RequestError(name, "either `data` or `binary_data_size`", "both")
-            chunk = _take(name, tail, position, size_bytes)
+            chunk = take(name, tail, position, size_bytes)
             position += len(chunk)
             arrays[name] = binary_tensors.read(name, chunk, datatype, shape)
         if position != len(tail):
@@ -160,8 +158,9 @@ class Wire:
         self._rules.check_together(arrays)
         return arrays
 
-    def _wanted(self, parsed: _Body) -> tuple[Wanted, ...]:
-        is_binary = parsed.parameters.get("binary_data_output", False) is True
+    def _wanted(self, parsed: Body) -> tuple[Wanted, ...]:
+        parameters = parsed.parameters
+        is_binary = bool(parameters) and flag("", parameters, "binary_data_output", False)
         if not parsed.outputs:
             wanted = self._default[is_binary]
         else:
@@ -172,14 +171,14 @@ class Wire:
                 json_tensors.check_writable(one.name, self._outputs[one.name].datatype)
         return wanted
 
-    def _one_wanted(self, item: _Output, is_binary: bool) -> Wanted:
+    def _one_wanted(self, item: BodyOutput, is_binary: bool) -> Wanted:
         parameters = item.parameters
         if not parameters:
             return Wanted(item.name, is_binary)
         classes = parameters.get("classification")
         return Wanted(
             item.name,
-            parameters.get("binary_data", is_binary) is True,
+            flag(f"{item.name}.", parameters, "binary_data", is_binary),
             0 if classes is None else classes_wanted(classes, self._outputs[item.name]),
         )
 
@@ -194,99 +193,22 @@ class Wire:
         if len(set(asked)) != len(asked):
             raise RequestError("outputs", "every output at most once", ", ".join(asked)[:200])
 
-    def _decode_raw(self, body: bytes, arrival: Arrival) -> Request:
+    def _decode_raw(self, body: bytes, arrival: Arrival, timeout_s: float | None) -> Request:
         """Read a body that is nothing but the bytes of the only input."""
         name, datatype, shape = self._rules.raw_shape(len(body))
         if datatype is Datatype.BYTES:  # sent without its length in front
             body = len(body).to_bytes(4, "little") + body
         array = binary_tensors.read(name, memoryview(body), datatype, shape)
-        return Request("", {name: array}, self._default[True], {}, len(body), None, arrival)
+        return Request("", {name: array}, self._default[True], {}, len(body), timeout_s, arrival)
 
 
-def describe(model: ServedModel) -> Mapping[str, Any]:
-    """Return the metadata of a model as the protocol writes it."""
-    signature: Signature = model.runner.signature
-    told: dict[str, Any] = {
-        "name": model.name,
-        "versions": [model.version],
-        "platform": model.platform,
-        "inputs": [_tensor(spec.name, spec.datatype, spec.open_shape) for spec in signature.inputs],
-        "outputs": [
-            _tensor(spec.name, spec.datatype, spec.open_shape) for spec in signature.outputs
-        ],
-    }
-    if model.parameters:
-        told["parameters"] = dict(model.parameters)
-    return told
-
-
-def _tensor(name: str, datatype: Datatype, shape: tuple[int, ...]) -> dict[str, Any]:
-    return {"name": name, "datatype": datatype.value, "shape": list(shape)}
-
-
-def _split(body: bytes, json_bytes: int | None) -> tuple[bytes, memoryview]:
-    if json_bytes is None:
-        return body, memoryview(b"")
-    if not 0 < json_bytes <= len(body):
-        raise RequestError(
-            "Inference-Header-Content-Length",
-            f"a length from 0 to the {len(body)} bytes of the body",
-            str(json_bytes),
+def _without_data(item: BodyInput) -> RequestError:
+    expected = "`data`, or the parameter `binary_data_size`"
+    if "shared_memory_region" in item.parameters:
+        return RequestError(
+            item.name, expected, "a region of shared memory", "shared memory is off on this server."
         )
-    return body[:json_bytes], memoryview(body)[json_bytes:]
-
-
-def _parse(head: bytes) -> _Body:
-    try:
-        return _DECODER.decode(head)
-    except msgspec.ValidationError as error:
-        text, _, path = str(error).partition(" - at ")
-        expected, _, got = text.removeprefix("Expected ").partition(", got ")
-        where = path.strip("`").removeprefix("$").removeprefix(".") or "body"
-        if got:
-            raise RequestError(where, expected, got) from error
-        raise RequestError(where, "an inference request", text) from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        if b"NaN" in head or b"Infinity" in head:
-            return _parse_special(head, error)
-        raise RequestError("body", "JSON", str(error)) from error
-    except RecursionError as error:
-        raise RequestError("body", "at most 100 nested levels", "more") from error
-
-
-def _parse_special(head: bytes, error: Exception) -> _Body:
-    """Parse what would be JSON but for bare NaN or Infinity among the data."""
-    try:
-        loose = json.loads(head)
-        for item in loose["inputs"]:
-            if "data" in item:
-                item["data"] = Raw(json.dumps(item["data"]).encode())
-        return msgspec.convert(loose, _Body)
-    except (ValueError, KeyError, TypeError, RecursionError, msgspec.ValidationError):
-        raise RequestError("body", "JSON", str(error)) from error
-
-
-def _take(name: str, tail: memoryview, position: int, size_bytes: object) -> memoryview:
-    if not isinstance(size_bytes, int) or isinstance(size_bytes, bool) or size_bytes < 0:
-        raise RequestError(
-            f"{name}.parameters.binary_data_size", "a number of bytes", f"{size_bytes!r}"[:80]
-        )
-    if position + size_bytes > len(tail):
-        raise RequestError(
-            name,
-            f"{size_bytes} bytes of binary data",
-            f"{len(tail) - position} bytes",
-            "Inference-Header-Content-Length is the length of the JSON alone.",
-        )
-    return tail[position : position + size_bytes]
-
-
-def _seconds(timeout: object) -> float:
-    if not isinstance(timeout, int) or isinstance(timeout, bool) or timeout < 0:
-        raise RequestError(
-            "parameters.timeout", "a whole number of microseconds", f"{timeout!r}"[:80]
-        )
-    return timeout / 1e6
+    return RequestError(item.name, expected, "neither")
 
 
 def _write(reply: _Reply) -> bytes:

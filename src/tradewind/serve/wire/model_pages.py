@@ -6,7 +6,7 @@ from collections.abc import Callable
 from tradewind.serve.catalog import Catalog, unknown_model
 from tradewind.serve.endpoint import Endpoint
 from tradewind.serve.wire.configuration import describe_configuration
-from tradewind.serve.wire.inference import describe
+from tradewind.serve.wire.metadata import describe
 from tradewind.serve.wire.route import Inference, ModelPage, Page, Reply, Route, reply_json
 
 _PATH = re.compile(

@@ -90,16 +90,10 @@ def _inference(endpoint: Endpoint) -> Json:
     return {
         "tags": [model.name],
         "summary": "Ask the model.",
+        "description": "Tensors may follow the JSON as bytes, in the order of the inputs that "
+        "have the parameter `binary_data_size`; the length of the JSON is then sent as "
+        "`Inference-Header-Content-Length`.",
         "operationId": f"infer:{model.name}",
-        "parameters": [
-            {
-                "name": "Inference-Header-Content-Length",
-                "in": "header",
-                "required": False,
-                "description": "Length of the JSON where tensors follow it as bytes.",
-                "schema": {"type": "integer", "minimum": 0},
-            }
-        ],
         "requestBody": {
             "required": True,
             "content": {"application/json": body, **_file_bodies(endpoint)},
