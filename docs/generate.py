@@ -27,7 +27,7 @@ from tradewind.engines import Engine, OneDAL, OnnxRuntime, OpenVINO, PyTorch
 from tradewind.passes import PASSES, Distil, Pass
 from tradewind.search import SearchSettings
 from tradewind.serve import Settings
-from tradewind.serve.observing import About, ModelMetrics, ServerMetrics
+from tradewind.serve.observing import About, ModelMetrics, Observing, ServerMetrics
 from tradewind.serve.refusals import STATUS, Reason
 
 FOLDER = Path(__file__).parent / "reference"
@@ -174,11 +174,13 @@ _MEANINGS = {
 def metrics_page() -> str:
     """Return every metric of the server, and every reason for a refusal with its status."""
     model = ModelMetrics(lambda: 0, lambda: 0, lambda: (0,), About("NAME", "1"))
-    found = ServerMetrics(lambda: [model], lambda: True, tradewind.__version__, watts_per_core=1)
-    found.dropped["access_log"] = 0
+    found = ServerMetrics(
+        lambda: [model], lambda: True, tradewind.__version__, Observing(watts_per_core=1)
+    )
     rows = []
     for metric in found.collect():
-        labels = sorted({label for sample in metric.samples for label in sample.labels} - {"le"})
+        seen = {label for sample in metric.samples for label in sample.labels}
+        labels = sorted({*seen, *getattr(metric, "_labelnames", ())} - {"le"})
         name = metric.name + {"counter": "_total", "info": "_info"}.get(metric.type, "")
         rows.append((f"`{name}`", metric.type, _code(labels), metric.documentation))
     reasons = [

@@ -22,8 +22,8 @@ from tradewind.engines import ENGINES
 from tradewind.evidence import Certificate
 from tradewind.passes import PASSES
 from tradewind.search import SearchSettings
-from tradewind.serve import Settings
-from tradewind.serve.observing import ModelMetrics, ServerMetrics
+from tradewind.serve import Security, Settings
+from tradewind.serve.observing import ModelMetrics, Observing, ServerMetrics
 from tradewind.serve.refusals import STATUS, Reason
 
 ROOT = Path(__file__).parents[2]
@@ -96,7 +96,7 @@ def test_every_error_is_in_the_reference() -> None:
 
 def test_every_metric_is_in_the_reference() -> None:
     counted = ModelMetrics(lambda: 0, lambda: 0)
-    metrics = ServerMetrics(lambda: [counted], lambda: True, "0", watts_per_core=1)
+    metrics = ServerMetrics(lambda: [counted], lambda: True, "0", Observing(watts_per_core=1))
     text = generate_latest(metrics.registry).decode()
     names = re.findall(r"^# TYPE (\S+) ", text, re.MULTILINE)
     assert names
@@ -110,7 +110,7 @@ def test_every_reason_is_in_the_reference_with_its_status(reason: Reason) -> Non
 
 
 @pytest.mark.parametrize(
-    "kind", [Budget, SearchSettings, Preprocessing, Settings, *ENGINES, *PASSES]
+    "kind", [Budget, SearchSettings, Preprocessing, Settings, Security, *ENGINES, *PASSES]
 )
 def test_every_setting_is_in_the_reference(kind: type) -> None:
     section = re.search(

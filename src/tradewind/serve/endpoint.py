@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tradewind.serve.messages import Answer, Request, Response
-from tradewind.serve.observing import ModelMetrics
+from tradewind.serve.observing import Account, ModelMetrics
 from tradewind.serve.served import ServedModel
 from tradewind.serve.shapes import InputRules
 from tradewind.tensors import Array
@@ -59,17 +59,38 @@ class Endpoint:
             self.recent.append(request.inputs)
         entered_s = time.perf_counter()
         arrived_s = request.arrival.at_s
+        account = request.arrival.account
+        if account is not None:
+            self._begin(account, request, entered_s)
         try:
             response = await self._answer(request)
         except Exception:
             self.metrics.unanswered.observe(time.perf_counter() - arrived_s)
             raise
+        answered_s = time.perf_counter()
+        examples = 1 if self._batched is None else len(request.inputs[self._batched])
         self.metrics.count_answer(
             response.queue_s,
             response.compute_s,
-            time.perf_counter() - arrived_s,
+            answered_s - arrived_s,
             entered_s - arrived_s,
-            1 if self._batched is None else len(request.inputs[self._batched]),
+            examples,
             response.examples,
         )
+        if account is not None:
+            account.examples = examples
+            account.together = response.examples or examples
+            account.computing_s = arrived_s + response.queue_s
+            account.computed_s = account.computing_s + response.compute_s
+            account.answered_s = answered_s
+            account.outputs = response.outputs
         return response
+
+    def _begin(self, account: Account, request: Request, entered_s: float) -> None:
+        account.model = self.model.name
+        account.version = self.model.version
+        account.request_id = request.id
+        account.client = request.arrival.client or account.client
+        account.received_bytes = request.size_bytes
+        account.understood_s = entered_s
+        account.inputs = request.inputs

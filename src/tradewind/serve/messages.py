@@ -9,6 +9,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from tradewind.serve.observing.account import Account
 from tradewind.tensors import Array
 
 
@@ -26,6 +27,7 @@ class Arrival(Struct, frozen=True, gc=False):
     at_s: float  # of time.perf_counter
     gone: Callable[[], Awaitable[None]]  # returns when the client has hung up
     client: str = ""  # who asks, for fairness and quotas: a key's name, or an address
+    account: Account | None = None  # where somebody follows the request
 
 
 class Request(Struct, frozen=True, gc=False):

@@ -14,6 +14,10 @@ def counting(about: About = M) -> ModelMetrics:
     return ModelMetrics(lambda: 1, lambda: 2, lambda: (4, 1), about, lambda: 1000)
 
 
+def shown(models: list[ModelMetrics]) -> ServerMetrics:
+    return ServerMetrics(lambda: models, lambda: True, "1", dropped=lambda: {"span": 3})
+
+
 def test_every_duration_has_its_count_and_nanoseconds() -> None:
     model = counting()
     model.count_answer(0.5, 2.0, 3.0, read_s=0.25, examples=4)
@@ -75,16 +79,14 @@ def test_what_two_processes_counted_adds_up() -> None:
         for counter in (model, whole):
             counter.count_answer(0.1, 0.2 * number, 0.3, 0.0, 2, 4)
             counter.refused[Reason.QUEUE_FULL] += 1
-    servers = [ServerMetrics(lambda models=models: models, lambda: True, "1")  # type: ignore[misc]
-               for models in ([one], [two, other])]  # fmt: skip
+    servers = [shown([one]), shown([two, other])]
     servers[0].refused_elsewhere[Reason.NOT_FOUND] += 1
     servers[1].refused_elsewhere[Reason.NOT_FOUND] += 2
-    servers[1].dropped["span"] += 3
     sent = [json.loads(json.dumps(server.snapshot())) for server in servers]
     together = merged(sent)
     assert [counts.about.model for counts in together.models] == ["m", "other"]
     assert together.refused_elsewhere == {Reason.NOT_FOUND: 3}
-    assert together.dropped == {"span": 3}
+    assert together.dropped == {"span": 6}
     found, wanted = together.models[0], whole.counts()
     assert found.refused == wanted.refused
     assert (found.running, found.waiting, found.stages) == (2, 4, [8, 2])

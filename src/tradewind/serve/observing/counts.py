@@ -112,6 +112,7 @@ class ServerCounts(Struct):
     is_ready: bool = True
     cpu_s: float = 0.0  # of processor time
     watts_per_core: float = 0.0  # 0 where nobody said
+    joules: dict[str, float] = field(default_factory=dict)  # of each processor, by its number
     dropped: dict[str, int] = field(default_factory=dict)  # records that were not written, by kind
     refused_elsewhere: dict[Reason, int] = field(default_factory=dict)
     models: list[ModelCounts] = field(default_factory=list)
@@ -120,6 +121,11 @@ class ServerCounts(Struct):
         """Count what another process of the same server has counted too."""
         self.is_ready = self.is_ready and other.is_ready
         self.cpu_s += other.cpu_s
+        # the processors are the same for all, whoever looked last knows most
+        self.joules = {
+            name: max(self.joules.get(name, 0.0), used)
+            for name, used in (*self.joules.items(), *other.joules.items())
+        }
         self.dropped = dict(Counter(self.dropped) + Counter(other.dropped))
         self.refused_elsewhere = dict(
             Counter(self.refused_elsewhere) + Counter(other.refused_elsewhere)

@@ -1,6 +1,6 @@
 """What was counted, as the metrics of Prometheus."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from prometheus_client.core import (
     CounterMetricFamily,
@@ -54,7 +54,22 @@ def families(counts: ServerCounts) -> Iterator[Metric]:
             "Processor time times the watts that were stated for one busy core: an estimate.",
             counts.cpu_s * counts.watts_per_core,
         )
-    yield _dropped(counts)
+    yield _by_label(
+        CounterMetricFamily(
+            "tradewind_energy_joules",
+            "What each processor says it used since the start, for all programs together.",
+            labels=["processor"],
+        ),
+        counts.joules,
+    )
+    yield _by_label(
+        CounterMetricFamily(
+            "tradewind_records_dropped",
+            "Lines of the access log, spans and captured requests that were not written.",
+            labels=["kind"],
+        ),
+        counts.dropped,
+    )
     yield _about(counts.models)
     for kind, text, value in _COUNTERS:
         yield _filled(CounterMetricFamily(f"tradewind_{kind}", text, labels=_MODEL), counts, value)
@@ -81,14 +96,9 @@ def _about(models: Sequence[ModelCounts]) -> GaugeMetricFamily:
     return family
 
 
-def _dropped(counts: ServerCounts) -> CounterMetricFamily:
-    family = CounterMetricFamily(
-        "tradewind_records_dropped",
-        "Lines of the access log, spans and captured requests that were not written.",
-        labels=["kind"],
-    )
-    for kind, count in counts.dropped.items():
-        family.add_metric([kind], count)
+def _by_label(family: CounterMetricFamily, values: Mapping[str, float]) -> CounterMetricFamily:
+    for label, value in values.items():
+        family.add_metric([label], value)
     return family
 
 

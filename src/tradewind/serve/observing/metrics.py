@@ -18,6 +18,9 @@ from prometheus_client.registry import Collector
 from tradewind.serve.observing.counts import ServerCounts
 from tradewind.serve.observing.families import families
 from tradewind.serve.observing.model import ModelMetrics
+from tradewind.serve.observing.power import Rapl
+from tradewind.serve.observing.settings import Observing
+from tradewind.serve.observing.triton_names import triton_families
 from tradewind.serve.refusals import Reason
 
 
@@ -28,7 +31,8 @@ class ServerMetrics(Collector):
         models: returns those that are ready; requests for other names count under the empty name.
         is_ready: returns whether the server takes requests.
         version: of Tradewind.
-        watts_per_core: of a busy core, for the estimate of energy; 0 for no estimate.
+        settings: which metrics are shown besides.
+        dropped: returns how many records of each kind were not written.
         processes: returns what other processes of the same server have counted, as their
             `snapshot` says it.
     """
@@ -38,16 +42,18 @@ class ServerMetrics(Collector):
         models: Callable[[], Iterable[ModelMetrics]],
         is_ready: Callable[[], bool],
         version: str,
-        watts_per_core: float = 0.0,
+        settings: Observing | None = None,
+        dropped: Callable[[], Mapping[str, int]] = dict,
         processes: Callable[[], Iterable[Mapping[str, Any]]] = tuple,
     ) -> None:
         self._models = models
         self._is_ready = is_ready
         self._version = version
-        self._watts_per_core = watts_per_core
+        self._settings = settings or Observing()
+        self._dropped = dropped
+        self._rapl = Rapl()
         self._processes = processes
         self.refused_elsewhere: Counter[Reason] = Counter()
-        self.dropped: Counter[str] = Counter()
         self.registry = CollectorRegistry()
         self.registry.register(self)
 
@@ -57,8 +63,9 @@ class ServerMetrics(Collector):
             version=self._version,
             is_ready=self._is_ready(),
             cpu_s=time.process_time(),
-            watts_per_core=self._watts_per_core,
-            dropped=dict(self.dropped),
+            watts_per_core=self._settings.watts_per_core,
+            dropped=dict(self._dropped()),
+            joules=self._rapl.joules(),
             refused_elsewhere=dict(self.refused_elsewhere),
             models=[model.counts() for model in self._models()],
         )
@@ -71,7 +78,10 @@ class ServerMetrics(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield every metric as it stands, of all processes."""
         others = list(self._processes())
-        yield from families(merged([self.snapshot(), *others]) if others else self.counts())
+        counts = merged([self.snapshot(), *others]) if others else self.counts()
+        yield from families(counts)
+        if self._settings.triton_metrics:
+            yield from triton_families(counts)
 
     def text(self) -> bytes:
         """Return what `GET /metrics` answers."""

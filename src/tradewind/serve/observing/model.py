@@ -1,5 +1,6 @@
 """Counting for one model."""
 
+import itertools
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -102,7 +103,11 @@ class ModelMetrics:
         """Sort what is pending into the histograms, hundreds at once: a fifth of the time."""
         if not self._pending:
             return
-        queue_s, compute_s, total_s, read_s, examples, together = np.array(self._pending).T
+        queue_s, compute_s, total_s, read_s, examples, together = (
+            np.fromiter(itertools.chain.from_iterable(self._pending), float, 6 * len(self._pending))
+            .reshape(-1, 6)
+            .T
+        )
         self._pending.clear()
         self.queue.observe_all(queue_s)
         self.compute.observe_all(compute_s)

@@ -7,7 +7,7 @@ from tradewind.errors import RequestError, TradewindError
 from tradewind.serve.catalog import Catalog
 from tradewind.serve.endpoint import Endpoint
 from tradewind.serve.messages import Arrival
-from tradewind.serve.observing.metrics import ServerMetrics
+from tradewind.serve.observing import ServerMetrics, Watch
 from tradewind.serve.refusals import Reason, Refusal
 from tradewind.serve.security import Gate
 from tradewind.serve.wire.bodies import Bodies
@@ -15,6 +15,7 @@ from tradewind.serve.wire.exchange import Exchange
 from tradewind.serve.wire.route import Action, ModelPage, Page, Reply, reply_json
 from tradewind.serve.wire.routes import Routes
 from tradewind.serve.wire.rsgi import Headers, HttpProtocol, Scope
+from tradewind.serve.wire.watched import Watched
 
 _log = logging.getLogger("tradewind.serve")
 
@@ -31,6 +32,7 @@ class App:
         bodies: reads what is sent.
         metrics: counts what is refused without belonging to a model.
         gate: says who may do what; without one only this machine may manage.
+        watch: follows every request, where somebody wants to know.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class App:
         bodies: Bodies,
         metrics: ServerMetrics,
         gate: Gate | None = None,
+        watch: Watch | None = None,
     ) -> None:
         self._routes = routes
         self._catalog = catalog
@@ -48,6 +51,7 @@ class App:
         self._bodies = bodies
         self._metrics = metrics
         self._gate = gate or Gate()
+        self._watch = watch
         self._last_s = time.perf_counter()
         self.in_flight = 0
         self.is_draining = False
@@ -60,6 +64,8 @@ class App:
     async def __rsgi__(self, scope: Scope, protocol: HttpProtocol) -> None:
         """Respond to one HTTP request."""
         self.in_flight += 1
+        if self._watch is not None:
+            protocol = Watched.begin(self._watch, scope, protocol)
         try:
             route = self._routes.find(scope.path)
             if scope.method not in route.verbs:
@@ -88,11 +94,14 @@ class App:
         finally:
             self.in_flight -= 1
             self._last_s = time.perf_counter()
+            if isinstance(protocol, Watched) and self._watch is not None:
+                self._watch.close(protocol.account)
 
     async def _infer(
         self, endpoint: Endpoint, scope: Scope, protocol: HttpProtocol, client: str
     ) -> None:
-        arrival = Arrival(time.perf_counter(), protocol.client_disconnect, client)
+        account = protocol.account if isinstance(protocol, Watched) else None
+        arrival = Arrival(time.perf_counter(), protocol.client_disconnect, client, account)
         metrics = endpoint.metrics
         held_bytes = 0
         try:
@@ -129,6 +138,8 @@ class App:
 
     async def _refuse(self, refusal: Refusal, scope: Scope, protocol: HttpProtocol) -> None:
         headers: Headers = []
+        if isinstance(protocol, Watched):
+            protocol.account.reason = refusal.reason
         if refusal.retry_after_s:
             headers.append(("retry-after", str(refusal.retry_after_s)))
         if refusal.reason is Reason.UNAUTHENTICATED:
