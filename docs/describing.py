@@ -41,6 +41,8 @@ def _default_of(field: "dataclasses.Field[Any]") -> str:
     if field.default is dataclasses.MISSING:
         return "required"
     value = field.default
+    if dataclasses.is_dataclass(value):
+        return f"`{type(value).__name__}()`"
     return "none" if value is None else f"`{getattr(value, 'value', value)!r}`".replace("'", '"')
 
 

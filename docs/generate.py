@@ -26,7 +26,7 @@ from tradewind.data import Preprocessing
 from tradewind.engines import Engine, OneDAL, OnnxRuntime, OpenVINO, PyTorch
 from tradewind.passes import PASSES, Distil, Pass
 from tradewind.search import SearchSettings
-from tradewind.serve import Settings
+from tradewind.serve import Security, Settings
 from tradewind.serve.observing import About, ModelMetrics, Observing, ServerMetrics
 from tradewind.serve.refusals import STATUS, Reason
 
@@ -216,6 +216,7 @@ def settings_page() -> str:
         "settings, depends on the model, the machine and the effort.\n",
         *(_settings(kind, "tradewind.passes." + kind.__name__) for kind in _EVERY_PASS),
         _settings(Settings, "tradewind.serve.Settings"),
+        _settings(Security, "tradewind.serve.Security"),
     ]
     return "\n".join(parts)
 

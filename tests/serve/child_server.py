@@ -1,10 +1,13 @@
 """A server for tests, run as a child: argument 1 is JSON with settings."""
 
+import contextlib
 import json
 import sys
 import time
+from pathlib import Path
 from typing import final
 
+import msgspec
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
@@ -13,7 +16,7 @@ from tradewind.engines import OnnxRuntime
 from tradewind.errors import EngineError, TradewindError
 from tradewind.model import Model, Origin
 from tradewind.runners import Runner
-from tradewind.serve import ServedModel, Settings, run
+from tradewind.serve import Security, ServedModel, Settings, claim_port, run
 from tradewind.tensors import Array, Datatype, Signature, Tensors, TensorSpec
 
 
@@ -70,7 +73,9 @@ def tiny() -> Runner:
 
 
 def main() -> int:
-    settings = Settings(**json.loads(sys.argv[1]))
+    given = json.loads(sys.argv[1])
+    security = msgspec.convert(given.pop("security", {}), Security, dec_hook=_to_path)
+    settings = Settings(**given, security=security)
     echoes = [
         ServedModel(f"echo-{datatype.value}", Echo(datatype), "test_echo") for datatype in Datatype
     ]
@@ -82,11 +87,26 @@ def main() -> int:
         *echoes,
     ]
     try:
-        run(models, settings, lambda url: print(url, flush=True))
+        with contextlib.ExitStack() as stack:
+            admin = None
+            if settings.admin_port is not None:
+                admin = stack.enter_context(claim_port(settings.admin_host, settings.admin_port))
+
+            def ready(url: str) -> None:
+                print(url, flush=True)
+                if admin is not None:
+                    print(admin.url, flush=True)
+
+            run(models, settings, ready, admin=admin)
     except TradewindError as error:
         print(error, file=sys.stderr)
         return error.exit_code
     return 0
+
+
+def _to_path(kind: type, value: object) -> Path:
+    assert kind is Path
+    return Path(str(value))
 
 
 if __name__ == "__main__":

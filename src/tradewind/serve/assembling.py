@@ -7,6 +7,7 @@ from tradewind.serve.admission import Admission
 from tradewind.serve.batching import Compute, Threads
 from tradewind.serve.endpoint import Endpoint
 from tradewind.serve.observing import About, ModelMetrics
+from tradewind.serve.security import Gate, Metered
 from tradewind.serve.served import ServedModel
 from tradewind.serve.settings import Settings
 from tradewind.serve.shapes import InputRules
@@ -26,10 +27,12 @@ class Assembler:
 
     Args:
         settings: how much each model takes on.
+        gate: knows how much each client may ask for.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, gate: Gate) -> None:
         self._settings = settings
+        self._gate = gate
         self._metrics: dict[tuple[str, str], ModelMetrics] = {}
         self._newest: dict[tuple[str, str], Endpoint] = {}
 
@@ -56,7 +59,9 @@ class Assembler:
         )
         metrics = self._counts(model, admission, resident_bytes)
         rules = InputRules(model.runner.signature, settings.max_batch)
-        endpoint = Endpoint(model, rules, admission, metrics)
+        gate = self._gate
+        answer = Metered(admission, gate.allowances) if gate.is_locked else admission
+        endpoint = Endpoint(model, rules, answer, metrics)
         self._newest[model.name, model.version] = endpoint
         return Assembled(endpoint, computing)
 

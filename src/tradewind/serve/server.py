@@ -7,18 +7,17 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 
-from granian.constants import HTTPModes
-from granian.http import HTTP1Settings
-from granian.server.embed import Server as Granian
-
 from tradewind import __version__
 from tradewind.errors import SettingError
 from tradewind.serve.assembling import Assembler
 from tradewind.serve.batching import Threads
+from tradewind.serve.descriptors import make_room
 from tradewind.serve.leaving import await_end_of_others, leave_at_once, native_threads
+from tradewind.serve.listening import Listener
 from tradewind.serve.observing import ServerMetrics
 from tradewind.serve.port import ClaimedPort, claim_port
 from tradewind.serve.residency import FixedCatalog, warm_up
+from tradewind.serve.security import Gate, certificates_of, gate_of, is_loopback
 from tradewind.serve.served import ServedModel
 from tradewind.serve.settings import Settings
 from tradewind.serve.wire import App, Bodies, Exchange, Routes
@@ -27,7 +26,6 @@ _log = logging.getLogger("tradewind.serve")
 
 _SWEEP_S = 1.0
 _SETTLE_S = 0.1  # quiet for so long, no request is on its way any more
-_QUIET_LOG = {"incremental": True, "formatters": {}, "handlers": {}, "loggers": {}}
 
 
 def run(
@@ -35,6 +33,7 @@ def run(
     settings: Settings,
     on_ready: Callable[[str], None],
     claimed: ClaimedPort | None = None,
+    admin: ClaimedPort | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then answer what was accepted and return.
 
@@ -47,6 +46,7 @@ def run(
         settings: how to serve them.
         on_ready: called once with the URL, when the first request may come.
         claimed: the port, when it was claimed before the models were loaded.
+        admin: the port for managing, likewise.
 
     Raises:
         SettingError: two models have one name, or the port is taken.
@@ -58,9 +58,14 @@ def run(
         )
     with contextlib.ExitStack() as stack:
         port = claimed or stack.enter_context(claim_port(settings.host, settings.port))
+        if admin is None and settings.admin_port is not None:
+            admin = stack.enter_context(claim_port(settings.admin_host, settings.admin_port))
+        gate = gate_of(settings.security)
+        _warn_of_strangers(settings, port)
+        make_room(settings.max_connections)
         for model in models:
             warm_up(model)
-        is_idle = asyncio.run(_Server(models, settings, port).serve(on_ready))
+        is_idle = asyncio.run(_Server(models, settings, gate, port, admin).serve(on_ready))
     if not is_idle:
         leave_at_once()
 
@@ -69,44 +74,51 @@ class _Server:
     """One life, from listening to the last response."""
 
     def __init__(
-        self, models: Sequence[ServedModel], settings: Settings, port: ClaimedPort
+        self,
+        models: Sequence[ServedModel],
+        settings: Settings,
+        gate: Gate,
+        port: ClaimedPort,
+        admin: ClaimedPort | None,
     ) -> None:
         self._models = models
         self._settings = settings
+        self._gate = gate
         self._port = port
+        self._admin = admin
         self._stop = asyncio.Event()
         self._is_listening = False
 
     async def serve(self, on_ready: Callable[[str], None]) -> bool:
         """Listen, answer, drain; return whether nothing is computed any more."""
         others = native_threads()
-        app, bodies, threads = self._assemble()
-        granian = self._granian(app)
+        listeners, bodies, threads = self._assemble()
         self._stop_on_signals()
-        listening = asyncio.create_task(granian.serve())
-        sweeping = asyncio.create_task(_sweep(bodies))
+        sweeping = asyncio.create_task(_sweep(bodies, self._gate, listeners))
         try:
-            await self._accepting(listening)
+            for listener in listeners:
+                await listener.start()
             self._is_listening = True
-            on_ready(self._port.url)
+            on_ready(listeners[0].url)
             stopping = asyncio.create_task(self._stop.wait())
-            await asyncio.wait({listening, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            ending = [asyncio.create_task(listener.ended()) for listener in listeners]
+            await asyncio.wait({*ending, stopping}, return_when=asyncio.FIRST_COMPLETED)
             self._is_listening = False
-            await self._drain(app, bodies)
-            granian.stop()  # type: ignore[no-untyped-call]
-            with contextlib.suppress(TimeoutError):  # a connection that nothing came from
-                await asyncio.wait_for(listening, timeout=1.0)
+            apps = [listener.app for listener in listeners]
+            await self._drain(apps, bodies)
+            for listener in listeners:
+                await listener.stop(patience_s=1.0)
             await await_end_of_others(others)
-            return app.in_flight == 0
+            return not any(app.in_flight for app in apps)
         finally:
             sweeping.cancel()
             for pool in threads:
                 pool.close()
 
-    def _assemble(self) -> tuple[App, Bodies, list[Threads]]:
-        settings = self._settings
+    def _assemble(self) -> tuple[list[Listener], Bodies, list[Threads]]:
+        settings, gate = self._settings, self._gate
         translators = Threads(1, "tradewind-translate")
-        assembler = Assembler(settings)
+        assembler = Assembler(settings, gate)
         assembled = [assembler.assemble(model) for model in self._models]
         catalog = FixedCatalog([one.endpoint for one in assembled])
         metrics = ServerMetrics(
@@ -116,66 +128,61 @@ class _Server:
         )
         routes = Routes(catalog, metrics, self._is_ready, settings.server_name, __version__)
         bodies = Bodies(settings.max_body_bytes, settings.max_held_bytes, settings.read_timeout_s)
-        app = App(routes, catalog, Exchange(translators), bodies, metrics)
-        return app, bodies, [translators, *(one.threads for one in assembled)]
+        exchange = Exchange(translators)
+
+        def listener(port: ClaimedPort, gate: Gate) -> Listener:
+            app = App(routes, catalog, exchange, bodies, metrics, gate)
+            return Listener(app, port, settings, certificates_of(settings.security))
+
+        if self._admin is None:
+            listeners = [listener(self._port, gate)]
+        else:
+            listeners = [listener(self._port, gate.without_managing()), listener(self._admin, gate)]
+        return listeners, bodies, [translators, *(one.threads for one in assembled)]
 
     def _is_ready(self) -> bool:
         return self._is_listening
-
-    def _granian(self, app: App) -> Granian:
-        return Granian(
-            app,
-            address=self._port.host,
-            port=self._port.port,
-            http=HTTPModes.http1,
-            websockets=False,
-            backlog=1024,
-            backpressure=self._settings.max_connections,
-            http1_settings=HTTP1Settings(),
-            log_enabled=False,
-            # its default would replace the handlers of the whole process
-            log_dictconfig=_QUIET_LOG,
-        )
 
     def _stop_on_signals(self) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
 
-    async def _accepting(self, listening: "asyncio.Task[None]") -> None:
-        """Wait until the port accepts connections."""
-        for _ in range(500):
-            if listening.done():
-                break
-            try:
-                _, writer = await asyncio.open_connection(self._port.host, self._port.port)
-            except OSError:
-                await asyncio.sleep(0.01)
-                continue
-            writer.close()
-            return
-        raise SettingError(
-            "--http-port", "a port that accepts connections", f"silence on {self._port.url}"
-        )
-
-    async def _drain(self, app: App, bodies: Bodies) -> None:
+    async def _drain(self, apps: Sequence[App], bodies: Bodies) -> None:
         """Refuse what is new, finish what was accepted, until nothing comes any more."""
-        app.is_draining = True
+        for app in apps:
+            app.is_draining = True
         bodies.close()
         limit_s = time.perf_counter() + self._settings.drain_timeout_s
-        while app.quiet_s < _SETTLE_S:
+        while min(app.quiet_s for app in apps) < _SETTLE_S:
             if time.perf_counter() > limit_s:
                 _log.warning(
                     "%d requests were not answered within %g s",
-                    app.in_flight,
+                    sum(app.in_flight for app in apps),
                     self._settings.drain_timeout_s,
                 )
                 return
             await asyncio.sleep(0.01)
 
 
-async def _sweep(bodies: Bodies) -> None:
-    """Look for bodies that take too long, for as long as the server lives."""
+async def _sweep(bodies: Bodies, gate: Gate, listeners: Sequence[Listener]) -> None:
+    """Look for bodies that take too long and files that changed, while the server lives."""
     while True:
         await asyncio.sleep(_SWEEP_S)
         bodies.expire(time.perf_counter())
+        gate.refresh()
+        for listener in listeners:
+            await listener.renew()
+
+
+def _warn_of_strangers(settings: Settings, port: ClaimedPort) -> None:
+    """Say what whoever reaches the port can do, unless only this machine can reach it."""
+    if is_loopback(port.host):
+        return
+    lacks = []
+    if not settings.security.has_locks:
+        lacks.append("asks for no key: everybody who reaches it may use its models (--api-keys)")
+    if settings.security.tls_cert is None:
+        lacks.append("does not encrypt: keys and data can be read on the way (--tls-cert)")
+    if lacks:
+        _log.warning("the server at %s %s", port.host, "; it ".join(lacks))

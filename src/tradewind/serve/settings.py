@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from typing import final
 
 from tradewind.errors import SettingError
+from tradewind.serve.security.settings import Security
+
+_OPEN = Security()
 
 
 @final
@@ -18,17 +21,27 @@ class Settings:
     max_batch: int = 4096  # examples in one request
     max_body_bytes: int = 64 * 2**20
     max_held_bytes: int = 512 * 2**20  # bodies being read or answered, together
-    max_connections: int = 4096
+    max_connections: int = 16384  # more wait to be accepted
+    header_timeout_s: float = 30.0  # for a whole header, also on a connection that is kept open
     request_timeout_s: float = 30.0  # in the queue, unless the request says less
     read_timeout_s: float = 60.0  # for the client to send its body
     drain_timeout_s: float = 30.0
     server_name: str = "tradewind"  # in GET /v2; some clients insist on triton
+    security: Security = _OPEN  # keys, tokens and certificates
+    admin_host: str = "127.0.0.1"
+    admin_port: int | None = None  # where alone the server can be managed; none is the same port
 
     def __post_init__(self) -> None:
         for name in ("concurrency", "max_batch", "max_body_bytes", "max_connections"):
             if getattr(self, name) < 1:
                 raise SettingError(name, "1 or more", str(getattr(self, name)))
-        for name in ("max_queue", "request_timeout_s", "read_timeout_s", "drain_timeout_s"):
+        for name in (
+            "max_queue",
+            "header_timeout_s",
+            "request_timeout_s",
+            "read_timeout_s",
+            "drain_timeout_s",
+        ):
             if getattr(self, name) < 0:
                 raise SettingError(name, "0 or more", str(getattr(self, name)))
         if self.max_held_bytes < self.max_body_bytes:

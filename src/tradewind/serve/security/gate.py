@@ -9,6 +9,7 @@ from tradewind.serve.security.locks import Lock
 from tradewind.serve.security.principals import Credentials, Principal, Right
 
 _SCHEME = "bearer "
+_MOST_PEERS = 8192
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
 
 
@@ -21,16 +22,29 @@ class Gate:
     Args:
         locks: tried in this order.
         allowances: what is left of the limits of each client.
+        is_managing: whether the server can be managed here, or only on another port.
     """
 
-    def __init__(self, locks: Sequence[Lock] = (), allowances: Allowances | None = None) -> None:
+    def __init__(
+        self,
+        locks: Sequence[Lock] = (),
+        allowances: Allowances | None = None,
+        *,
+        is_managing: bool = True,
+    ) -> None:
         self._locks = tuple(locks)
+        self._is_managing = is_managing
         self.allowances = allowances or Allowances()
+        self._peers: dict[str, Principal] = {}  # one connection sends many requests
 
     @property
     def is_locked(self) -> bool:
         """Whether requests need a token."""
         return bool(self._locks)
+
+    def without_managing(self) -> "Gate":
+        """Return a gate to a port from which the server cannot be managed."""
+        return Gate(self._locks, self.allowances, is_managing=False)
 
     def check(
         self, headers: Credentials, right: Right, model: str = "", peer: str = ""
@@ -46,10 +60,14 @@ class Gate:
         Raises:
             Refusal: not without a token, not with this one, or not so often.
         """
+        if right is Right.MANAGE and not self._is_managing:
+            raise Refusal(
+                Reason.FORBIDDEN, "managing the server", "a request to the port for it", "another"
+            )
         if not self._locks:
             if right is Right.MANAGE:
                 _check_is_here(headers, peer)
-            return Principal(host_of(peer))
+            return self._peers.get(peer) or self._by_address(peer)
         principal = self._recognize(headers)
         if right not in principal.rights:
             raise _forbidden(principal, f"the scope {right}", ", ".join(sorted(principal.rights)))
@@ -63,6 +81,12 @@ class Gate:
         """Take over what has changed on disk; called about once a second."""
         for lock in self._locks:
             lock.refresh()
+
+    def _by_address(self, peer: str) -> Principal:
+        if len(self._peers) >= _MOST_PEERS:
+            self._peers.clear()
+        found = self._peers[peer] = Principal(host_of(peer))
+        return found
 
     def _recognize(self, headers: Credentials) -> Principal:
         given = headers.get("authorization")
