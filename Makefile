@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 # what other frameworks are converted with, in environments of their own
 export TRADEWIND_HOME ?= $(CURDIR)/.environments
-FRAMEWORKS := torch transformers tensorflow tflite jax paddle xgboost lightgbm catboost
+FRAMEWORKS := torch transformers keras tensorflow tflite jax paddle xgboost lightgbm catboost
 
 .PHONY: demo test test-frameworks check bench docs clean
 

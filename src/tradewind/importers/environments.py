@@ -76,6 +76,7 @@ ENVIRONMENTS: tuple[Environment, ...] = (
         "transformers",
         (*_TORCH, "transformers==5.23.0", "numpy==2.4.6", "pillow==13.0.0"),
     ),
+    Environment("keras", "keras", (*_TORCH, "keras==3.15.1", "h5py==3.14.0", "numpy==2.4.6")),
     Environment(
         "tflite", "ai_edge_litert", ("ai-edge-litert==2.3.0", "numpy==2.4.6", "onnx==1.23.0")
     ),
@@ -137,6 +138,18 @@ def environment(name: str) -> Environment:
             return found
     known = ", ".join(sorted(found.name for found in ENVIRONMENTS))
     raise SettingError("--install", f"one of {known}", name)
+
+
+def has_environment(name: str, *further: str) -> bool:
+    """Say whether the framework is installed: in an environment of its own, or beside us.
+
+    Args:
+        name: of the environment.
+        further: modules that it takes beside the framework's own, where it is not its own.
+    """
+    wanted = environment(name)
+    modules = (wanted.module, *further)
+    return wanted.is_installed or all(map(importlib.util.find_spec, modules))
 
 
 def python_of(name: str, where: str) -> Path:

@@ -15,8 +15,10 @@ import numpy as np
 from tradewind.errors import ModelError
 from tradewind.importers.archives import check_archive
 from tradewind.importers.conversion import Conversion
+from tradewind.importers.environments import has_environment, python_of
 from tradewind.importers.importer import Importer
 from tradewind.importers.lookalikes import archive_members
+from tradewind.importers.metadata import NOTE, add_metadata
 from tradewind.importers.onnx import freeze
 from tradewind.importers.original import InMemory, Original
 from tradewind.importers.parity import check_parity
@@ -27,6 +29,7 @@ from tradewind.tensors import Array, Tensors
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _LIBRARIES = ("keras", "tf_keras")
+_TENSORFLOW = "`tradewind doctor --install tensorflow` once brings another way."
 
 
 @final
@@ -81,19 +84,72 @@ def _libraries() -> list[Any]:
 
 
 def _converted(path: Path, where: str, original: Any) -> Model:
+    """Import a file by way of PyTorch where that is installed and manages it, else of TensorFlow.
+
+    Files of Keras 2 go to TensorFlow first: there its own Keras reads them.
+    """
+    is_torch = has_environment("keras", "torch", "onnxscript", "h5py")
+    is_tensorflow = has_environment("tensorflow", "tf_keras", "tf2onnx", "h5py")
+    if not is_torch and not is_tensorflow:
+        python_of("keras", where)  # says how to install it
+    if is_torch:
+        for is_fixed in (False, True):
+            found = _by_torch(path, where, original, is_fixed, is_only=not is_tensorflow)
+            if found is not None:
+                return found
+        if not is_tensorflow:
+            raise AssertionError
     request = {"path": str(path.absolute())}
     # reading a configuration builds what it names, so that this runs nowhere but offline
     with Conversion.start(
         "keras", "tensorflow", request, where, must_be_offline=True
     ) as conversion:
-        proto = conversion.proto
-        ranges = token_ids(proto)
-        model = freeze(proto, Origin(KerasImporter.name, where))
-        asked: Original = conversion
-        if original is not None:
-            asked = InMemory(partial(_answer, original, model))
-        questions = probes(model.signature, ranges=ranges)
-        return check_parity(model, asked, questions=questions)
+        return _checked(conversion, where, original)
+
+
+def _by_torch(
+    path: Path, where: str, original: Any, is_fixed: bool, *, is_only: bool
+) -> Model | None:
+    """Return the model; None where it answers otherwise, or this way does not manage it.
+
+    Args:
+        path: the file.
+        where: what the user calls it.
+        original: the model in memory; None for the file itself.
+        is_fixed: whether the number of examples may not vary.
+        is_only: whether there is no other way, so that the last failure is an error.
+
+    Raises:
+        ModelError: the file cannot be imported.
+    """
+    request = {"path": str(path.absolute()), "is_fixed": is_fixed, "is_only": is_only}
+    with Conversion.start(
+        "keras_torch", "keras", request, where, must_be_offline=True
+    ) as conversion:
+        elsewhere = conversion.notes["elsewhere"]
+        if elsewhere is not None and not is_only:
+            return None
+        if elsewhere is not None:
+            expected, got, hint = elsewhere
+            raise ModelError(where, expected, got, " ".join(filter(None, (_TENSORFLOW, hint))))
+        if conversion.notes["fixed"]:
+            add_metadata(conversion.proto, NOTE, conversion.notes["fixed"])
+        try:
+            return _checked(conversion, where, original)
+        except ModelError:
+            if is_fixed and is_only:
+                raise
+            return None
+
+
+def _checked(conversion: Conversion, where: str, original: Any) -> Model:
+    proto = conversion.proto
+    model = freeze(proto, Origin(KerasImporter.name, where))
+    asked: Original = conversion
+    if original is not None:
+        asked = InMemory(partial(_answer, original, model))
+    questions = probes(model.signature, ranges=token_ids(proto))
+    return check_parity(model, asked, questions=questions)
 
 
 @contextlib.contextmanager

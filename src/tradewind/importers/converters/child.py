@@ -69,7 +69,7 @@ def _module(path: Path) -> Any:
 
 def _told(error: BaseException) -> list[str]:
     """Return what was expected, what was got and what to do."""
-    if type(error) is ValueError and len(error.args) == 3:  # a converter's own refusal
+    if isinstance(error, ValueError) and len(error.args) == 3:  # a converter's own refusal
         return [str(part) for part in error.args]
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     text = f"{type(error).__name__}: {lines[0] if lines else ''}"

@@ -32,12 +32,14 @@ class Source:
         example: inputs that it answers, by name.
         original: what is asked for the right answer; usually the module itself.
         free: sizes besides the batch that may vary.
+        batch: what the number of examples is called.
     """
 
     module: Any
     example: dict[str, Any]
     original: Callable[..., Any]
     free: Free
+    batch: str = BATCH
 
 
 def export(source: Source, target: Path, *, is_fixed: bool) -> tuple[dict[str, Any], Answer]:
@@ -146,7 +148,7 @@ def _traced(source: Source, is_fixed: bool) -> tuple[Any, dict[str, str], str]:
     ]
     for has_batch, asked, fixed in tries:
         free = {
-            name: {**({0: BATCH} if has_batch else {}), **asked.get(name, {})}
+            name: {**({0: source.batch} if has_batch else {}), **asked.get(name, {})}
             for name in source.example
         }
         count = max(2, _count(source.example)) if has_batch else 0
