@@ -77,10 +77,14 @@ def cli_page() -> str:
     return "\n".join(parts)
 
 
-def _command(name: str, command: click.Command, above: click.Context) -> str:
+def _command(name: str, command: click.Command, above: click.Context, marks: str = "##") -> str:
     context = click.Context(command, info_name=name, parent=above)
     usage = " ".join(["tradewind", name, *command.collect_usage_pieces(context)])
-    parts = [f"## {name}\n", f"```text\n{usage}\n```\n", _plain(command.help or "")]
+    parts = [f"{marks} {name}\n", f"```text\n{usage}\n```\n", _plain(command.help or "")]
+    if isinstance(command, click.Group):
+        inner = command.commands.items()
+        parts += [_command(f"{name} {sub}", one, context, "###") for sub, one in inner]
+        return "\n".join(parts)
     options = [one for one in command.params if isinstance(one, click.Option)]
     rows = [(_names(one, context), *_default(one)) for one in options]
     parts.append(table(("option", "default", "meaning"), rows))

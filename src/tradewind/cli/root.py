@@ -16,6 +16,7 @@ COMMANDS = {
     "demo": "See the main job at work on a small data set.",
     "optimize": "Find the cheapest way to run a model that keeps its promise.",
     "serve": "Answer requests over HTTP.",
+    "keys": "Make, list and revoke the API keys of a server.",
     "predict": "Answer a whole file at once.",
     "bench": "Compare models and bundles side by side on this machine.",
     "inspect": "Show what a model takes, gives, holds and costs.",

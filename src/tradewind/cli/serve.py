@@ -9,8 +9,9 @@ import click
 
 from tradewind.cli.opening import open_any, trusting
 from tradewind.cli.output import as_json, print_json, told
+from tradewind.cli.securing import secured
 from tradewind.errors import SettingError
-from tradewind.serve import ServedModel, Settings, claim_port, run
+from tradewind.serve import Security, ServedModel, Settings, claim_port, run
 
 
 @click.command(
@@ -54,6 +55,15 @@ from tradewind.serve import ServedModel, Settings, claim_port, run
     show_default=True,
     help="What GET /v2 answers; some clients insist on triton.",
 )
+@click.option(
+    "--admin-port",
+    type=int,
+    help="Load and unload models on this port only; it listens on --admin-host.",
+)
+@click.option(
+    "--admin-host", default=Settings.admin_host, show_default=True, help="Where --admin-port is."
+)
+@secured
 @trusting
 @as_json
 def command(
@@ -66,6 +76,9 @@ def command(
     max_body_mb: float,
     drain_s: float,
     server_name: str,
+    admin_port: int | None,
+    admin_host: str,
+    security: Security,
     trust_pickle: bool,
     as_json: bool,
 ) -> None:
@@ -89,6 +102,9 @@ def command(
         max_held_bytes=max(size, Settings.max_held_bytes),
         drain_timeout_s=drain_s,
         server_name=server_name,
+        admin_port=admin_port,
+        admin_host=admin_host,
+        security=security,
     )
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     with claim_port(host, http_port) as port, contextlib.ExitStack() as stack:
