@@ -171,7 +171,11 @@ _MEANINGS = {
     Reason.DRAINING: "The server is about to stop.",
     Reason.CLIENT_GONE: "The client closed the connection; nobody reads the status.",
     Reason.UNSUPPORTED: "An extension of the protocol that is off, such as shared memory.",
-    Reason.NOT_MANAGED: "loading or unloading was asked of a server that does neither",
+    Reason.NOT_MANAGED: "Loading or unloading was asked of a server that does neither.",
+    Reason.NOT_LOADED: "The model is there, but whoever controls the server has not loaded it.",
+    Reason.LOADING: "The model is still being loaded; `Retry-After` says when to come back.",
+    Reason.LOAD_FAILED: "The model is damaged or cannot run here; the index says why.",
+    Reason.NO_ROOM: "The model does not fit beside those that must stay in memory.",
 }
 
 

@@ -66,6 +66,8 @@ class OnnxRuntime(Engine):
         except Exception as error:  # the runtime raises a class of its own for every status
             hint = hint_about_foreign(model, self.name)
             raise UnsupportedModel(model.origin.source, _EXPECTED, _reason(error), hint) from error
+        # it keeps the file to begin again with other providers: a second copy of every weight
+        session._model_bytes = None
         return _Session(session, model.signature)
 
 

@@ -24,6 +24,10 @@ class Reason(StrEnum):
     DRAINING = "draining"
     CLIENT_GONE = "client_gone"
     NOT_MANAGED = "not_managed"
+    NOT_LOADED = "not_loaded"
+    LOADING = "loading"
+    LOAD_FAILED = "load_failed"
+    NO_ROOM = "no_room"
     UNSUPPORTED = "unsupported"
 
 
@@ -33,6 +37,7 @@ STATUS: dict[Reason, int] = {
     Reason.FORBIDDEN: 403,
     Reason.UNKNOWN_MODEL: 404,
     Reason.NOT_FOUND: 404,
+    Reason.NOT_LOADED: 404,
     Reason.WRONG_VERB: 405,
     Reason.SLOW_BODY: 408,
     Reason.BODY_TOO_LARGE: 413,
@@ -44,6 +49,9 @@ STATUS: dict[Reason, int] = {
     Reason.CLIENT_GONE: 499,  # nobody reads it; nginx made the number customary
     Reason.DEADLINE: 503,
     Reason.DRAINING: 503,
+    Reason.LOADING: 503,
+    Reason.LOAD_FAILED: 503,
+    Reason.NO_ROOM: 503,
     Reason.NOT_MANAGED: 501,
     Reason.UNSUPPORTED: 501,
 }
