@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
+from tests.serve.pictures import COLORS, picture
 
 from tradewind.engines import OnnxRuntime
 from tradewind.errors import EngineError, TradewindError
@@ -84,6 +85,7 @@ def main() -> int:
         ServedModel("slow", Echo(Datatype.FP32, delay_s=0.2), "test_echo"),
         ServedModel("broken", Broken(), "test_broken"),
         ServedModel("two words/é", Echo(Datatype.FP32), "test_echo"),
+        ServedModel("picture", picture(), "test", classes=COLORS),
         *echoes,
     ]
     try:

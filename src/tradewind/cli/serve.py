@@ -7,9 +7,10 @@ from pathlib import Path
 
 import click
 
-from tradewind.cli.opening import open_any, trusting
+from tradewind.cli.opening import Opened, open_any, trusting
 from tradewind.cli.output import as_json, print_json, told
 from tradewind.cli.securing import secured
+from tradewind.data import carried_classes
 from tradewind.errors import SettingError
 from tradewind.serve import Security, ServedModel, Settings, claim_port, run
 
@@ -144,4 +145,12 @@ def served_model(
             told().print(f"note: {path}: the certificate does not hold here: {doubt}")
     runner = stack.enter_context(opened.compile())
     platform = f"onnx_{opened.engine_name}"
-    return ServedModel(opened.name, runner, platform, parameters=dict(opened.about))
+    return ServedModel(
+        opened.name, runner, platform, parameters=dict(opened.about), classes=_classes(opened)
+    )
+
+
+def _classes(opened: Opened) -> tuple[str, ...]:
+    """Return the names of the classes, where the bundle or the model has them."""
+    named = () if opened.bundle is None else opened.bundle.manifest.classes
+    return named or carried_classes(opened.model)

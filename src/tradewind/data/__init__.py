@@ -1,6 +1,6 @@
 """Examples that can be split, streamed and hashed."""
 
-from tradewind.data.carried import Steps, carried, carry
+from tradewind.data.carried import Steps, carried, carried_classes, carry
 from tradewind.data.checks import check
 from tradewind.data.dataset import ArrayDataset, Dataset
 from tradewind.data.labels import check_labels
@@ -20,6 +20,7 @@ __all__ = [
     "Tokenization",
     "Unlabelled",
     "carried",
+    "carried_classes",
     "carry",
     "check",
     "check_labels",

@@ -25,6 +25,23 @@ def carry(proto: onnx.ModelProto, steps: Steps) -> None:
     proto.metadata_props.add(key=key, value=msgspec.json.encode(steps).decode())
 
 
+CLASSES = "tradewind.classes"
+"""The key under which a model brings the names of its classes along, as a JSON list."""
+
+
+def carried_classes(model: Model) -> tuple[str, ...]:
+    """Return the names of the classes that a model brings along; empty where it brings none."""
+    try:
+        return tuple(
+            msgspec.json.decode(model.graph.metadata_props.get(CLASSES, "[]"), type=_NAMES)
+        )
+    except msgspec.DecodeError:
+        return ()  # whoever wrote it meant something else by it
+
+
+_NAMES = list[str]
+
+
 def carried(model: Model) -> Steps | None:
     """Return the preprocessing that a model brings along; None where it brings none.
 

@@ -30,6 +30,24 @@ class Preprocessed(Runner):
         self._signature = Signature(inputs, inner.signature.outputs)
 
     @property
+    def name(self) -> str:
+        """The input that takes raw examples."""
+        return self._name
+
+    @property
+    def takes_images(self) -> bool:
+        """Whether raw examples are images, which `decode` makes of files."""
+        return self._preprocessing.layout != "N"
+
+    def decode(self, image: bytes, where: str) -> Array:
+        """Return one raw example of the content of an image file, as it was certified.
+
+        Raises:
+            DataError: no image, damaged, or too large.
+        """
+        return self._preprocessing.decode(image, where)
+
+    @property
     def signature(self) -> Signature:
         return self._signature
 

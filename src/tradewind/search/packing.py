@@ -23,7 +23,7 @@ from tradewind.bundle import (
     VariantRecord,
     settings_of,
 )
-from tradewind.data import Preprocessing, Tokenization, Unlabelled
+from tradewind.data import Preprocessing, Tokenization, Unlabelled, carried_classes
 from tradewind.model import Model
 from tradewind.search.candidates import Graph
 from tradewind.search.optimizing import Outcome
@@ -94,6 +94,7 @@ def pack(outcome: Outcome, command: str) -> tuple[Manifest, dict[str, Model]]:
         is_complete=outcome.is_complete,
         elapsed_s=outcome.elapsed_s,
         tokenization=TokenizerRecord.of(steps) if isinstance(steps, Tokenization) else None,
+        classes=job.dataset.classes or carried_classes(job.model),
     )
     return manifest, models
 

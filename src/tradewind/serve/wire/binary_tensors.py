@@ -52,9 +52,22 @@ def write(array: Array) -> bytes:
 
 def _read_strings(where: str, raw: memoryview, count: int) -> Array:
     """Read strings that each follow their length as an unsigned 32-bit integer."""
+    found = [
+        _string(f"{where}[{place}]", one)
+        for place, one in enumerate(read_elements(where, raw, count))
+    ]
+    return np.array(found, dtype=object)
+
+
+def read_elements(where: str, raw: memoryview, count: int) -> list[memoryview]:
+    """Return byte strings of any content, as views.
+
+    Raises:
+        RequestError: there are more or fewer.
+    """
     if count * 4 > len(raw):
         raise RequestError(where, f"{count} strings with their lengths", f"{len(raw)} bytes")
-    strings: list[str] = []
+    strings: list[memoryview] = []
     position = 0
     while position < len(raw) and len(strings) < count:
         start = position + 4
@@ -66,10 +79,10 @@ def _read_strings(where: str, raw: memoryview, count: int) -> Array:
                 f"a string of {length} bytes",
                 f"{max(len(raw) - start, 0)} bytes",
             )
-        strings.append(_string(f"{where}[{len(strings)}]", raw[start:position]))
+        strings.append(raw[start:position])
     if position != len(raw) or len(strings) != count:
         raise RequestError(where, f"{count} strings in {position} bytes", f"{len(raw)} bytes")
-    return np.array(strings, dtype=object)
+    return strings
 
 
 def _string(where: str, raw: memoryview) -> str:

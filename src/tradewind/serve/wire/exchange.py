@@ -6,7 +6,7 @@ from weakref import WeakKeyDictionary
 from tradewind.errors import RequestError
 from tradewind.serve.batching.threads import Threads
 from tradewind.serve.endpoint import Endpoint
-from tradewind.serve.messages import Arrival
+from tradewind.serve.messages import Arrival, Request
 from tradewind.serve.wire.inference import Encoded, Wire
 from tradewind.serve.wire.packing import WORTH_BYTES, accepted, pack
 from tradewind.serve.wire.rsgi import Headers, RequestHeaders
@@ -41,14 +41,7 @@ class Exchange:
         wire = self._wires.get(endpoint)
         if wire is None:
             wire = self._wires[endpoint] = Wire(endpoint.model, endpoint.rules)
-        json_bytes = _json_bytes(headers.get("inference-header-content-length"))
-        timeout_s = _seconds(headers.get("x-request-timeout-ms"))
-        text_bytes = len(body) if json_bytes is None else json_bytes
-        if text_bytes > _LONG_BYTES:
-            decode = partial(wire.decode, body, json_bytes, arrival, timeout_s)
-            request = await self._translators.run(decode)
-        else:
-            request = wire.decode(body, json_bytes, arrival, timeout_s)
+        request = await self._understand(wire, headers, body, arrival)
         response = await endpoint.answer(request)
         if any(array.size > _LONG_ELEMENTS for array in response.outputs.values()):
             encoded = await self._translators.run(partial(wire.encode, request, response))
@@ -61,6 +54,21 @@ class Exchange:
             return [*_headers(encoded), _VARIES], encoded.body
         packed = await self._translators.run(partial(pack, encoded.body, encoding))
         return [*_headers(encoded), ("content-encoding", encoding), _VARIES], packed
+
+    async def _understand(
+        self, wire: Wire, headers: RequestHeaders, body: bytes, arrival: Arrival
+    ) -> Request:
+        json_bytes = _json_bytes(headers.get("inference-header-content-length"))
+        timeout_s = _seconds(headers.get("x-request-timeout-ms"))
+        contents = wire.contents
+        if contents is not None and contents.fits(headers.get("content-type"), body):
+            read = partial(wire.decode_contents, body, arrival, timeout_s)
+            return await self._translators.run(read)
+        text_bytes = len(body) if json_bytes is None else json_bytes
+        if text_bytes > _LONG_BYTES or wire.holds_pictures(body, text_bytes):
+            decode = partial(wire.decode, body, json_bytes, arrival, timeout_s)
+            return await self._translators.run(decode)
+        return wire.decode(body, json_bytes, arrival, timeout_s)
 
 
 def _headers(encoded: Encoded) -> Headers:

@@ -12,6 +12,7 @@ from tradewind.serve.messages import Arrival, Request, Response, Wanted
 from tradewind.serve.served import ServedModel
 from tradewind.serve.shapes import InputRules
 from tradewind.serve.wire import binary_tensors, json_tensors
+from tradewind.serve.wire.contents import Picture, contents_of
 from tradewind.serve.wire.parsing import (
     Body,
     BodyInput,
@@ -23,7 +24,7 @@ from tradewind.serve.wire.parsing import (
     take,
     whole,
 )
-from tradewind.tensors import Array, Datatype, names
+from tradewind.tensors import Array, Datatype, TensorSpec, names
 
 
 class _OutputReply(Struct, omit_defaults=True, gc=False):
@@ -41,6 +42,7 @@ class _Reply(Struct, omit_defaults=True, gc=False):
     outputs: list[_OutputReply] = msgspec.field(default_factory=list)
 
 
+_TOLD = 5  # classes for whoever sends a file
 _ENCODER = msgspec.json.Encoder()
 
 
@@ -63,6 +65,8 @@ class Wire:
         self._model = model
         self._signature = model.runner.signature
         self._rules = rules
+        self.contents = contents_of(model.runner)
+        self._pictures = self.contents if isinstance(self.contents, Picture) else None
         self._outputs = {spec.name: spec for spec in self._signature.outputs}
         self._default = {
             is_binary: tuple(Wanted(name, is_binary) for name in self._outputs)
@@ -109,6 +113,33 @@ class Wire:
             priority,
         )
 
+    def holds_pictures(self, body: bytes, text_bytes: int) -> bool:
+        """Say whether a request may hold image files, which take long to unpack."""
+        return self._pictures is not None and body.find(b"BYTES", 0, text_bytes) >= 0
+
+    def decode_contents(self, body: bytes, arrival: Arrival, timeout_s: float | None) -> Request:
+        """Return the request of a body that is the content of one file.
+
+        The classes are told where they have names, in place of their scores.
+
+        Raises:
+            RequestError: the content is something else, or the model takes more than it.
+        """
+        assert self.contents is not None
+        array = self.contents.read(body)
+        name, datatype = self.contents.name, Datatype.of(array.dtype)
+        self._rules.check(name, datatype, list(array.shape), {})
+        inputs = {name: array}
+        self._rules.check_together(inputs)
+        wanted = tuple(self._told(spec) for spec in self._signature.outputs)
+        self._check_writable(wanted)
+        return Request("", inputs, wanted, {}, len(body), timeout_s, arrival)
+
+    def _told(self, spec: TensorSpec) -> Wanted:
+        names = len(self._model.classes)
+        is_scores = len(spec.shape) == 2 and spec.has_free_batch and spec.shape[1] == names
+        return Wanted(spec.name, False, min(names, _TOLD) if is_scores else 0)
+
     def encode(self, request: Request, response: Response) -> Encoded:
         """Return the body that answers `request`."""
         outputs: list[_OutputReply] = []
@@ -138,6 +169,9 @@ class Wire:
         position = 0
         for item in given:
             name = item.name
+            if self._pictures is not None and item.datatype == "BYTES":
+                position += self._read_pictures(self._pictures, item, tail, position, arrays)
+                continue
             datatype, shape = self._rules.check(name, item.datatype, item.shape, arrays)
             size_bytes = item.parameters.get("binary_data_size") if item.parameters else None
             text = bytes(item.data)
@@ -158,6 +192,31 @@ class Wire:
         self._rules.check_together(arrays)
         return arrays
 
+    def _read_pictures(
+        self,
+        pictures: Picture,
+        item: BodyInput,
+        tail: memoryview,
+        position: int,
+        arrays: dict[str, Array],
+    ) -> int:
+        """Read an input of image files; return how many bytes after the JSON it takes."""
+        name, shape = item.name, item.shape
+        if name != pictures.name:
+            self._rules.check(name, item.datatype, shape, arrays)
+        if shape and shape[0] > self._rules.max_batch:  # before any of them is unpacked
+            most = f"at most {self._rules.max_batch} image files"
+            raise RequestError(f"{name}.shape", most, str(shape[0]))
+        size_bytes = item.parameters.get("binary_data_size")
+        if size_bytes is None:
+            array = pictures.read_json(name, bytes(item.data) or b"[]", shape)
+        else:
+            chunk = take(name, tail, position, size_bytes)
+            array = pictures.read_binary(name, chunk, shape)
+        self._rules.check(name, Datatype.of(array.dtype), list(array.shape), arrays)
+        arrays[name] = array
+        return size_bytes or 0
+
     def _wanted(self, parsed: Body) -> tuple[Wanted, ...]:
         parameters = parsed.parameters
         is_binary = bool(parameters) and flag("", parameters, "binary_data_output", False)
@@ -166,10 +225,13 @@ class Wire:
         else:
             self._check_names([item.name for item in parsed.outputs])
             wanted = tuple(self._one_wanted(item, is_binary) for item in parsed.outputs)
+        self._check_writable(wanted)
+        return wanted
+
+    def _check_writable(self, wanted: tuple[Wanted, ...]) -> None:
         for one in wanted:
             if not one.is_binary and not one.classes:
                 json_tensors.check_writable(one.name, self._outputs[one.name].datatype)
-        return wanted
 
     def _one_wanted(self, item: BodyOutput, is_binary: bool) -> Wanted:
         parameters = item.parameters

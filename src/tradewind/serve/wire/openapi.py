@@ -6,7 +6,14 @@ from urllib.parse import quote
 
 from tradewind.serve.endpoint import Endpoint
 from tradewind.serve.refusals import STATUS
-from tradewind.serve.wire.tensor_schemas import example, input_schema, output_schema, wish_schema
+from tradewind.serve.wire.contents import Picture, contents_of
+from tradewind.serve.wire.tensor_schemas import (
+    example,
+    input_schema,
+    output_schema,
+    picture_schema,
+    wish_schema,
+)
 
 Json = dict[str, Any]
 
@@ -112,13 +119,21 @@ def _inference(endpoint: Endpoint) -> Json:
 
 
 def _file_bodies(endpoint: Endpoint) -> Json:
-    """Return the kinds of body besides JSON: tensors as bytes after it."""
-    return {"application/octet-stream": {}}
+    """Return the kinds of body besides JSON: tensors as bytes after it, or one file."""
+    contents = contents_of(endpoint.model.runner)
+    kinds = () if contents is None else contents.types
+    return {"application/octet-stream": {}} | {kind: {} for kind in kinds}
 
 
 def _request_schema(endpoint: Endpoint) -> Json:
     signature = endpoint.model.runner.signature
     inputs = [input_schema(spec) for spec in signature.inputs]
+    contents = contents_of(endpoint.model.runner)
+    if isinstance(contents, Picture):
+        inputs = [
+            {"anyOf": [schema, picture_schema(spec)]} if spec.name == contents.name else schema
+            for spec, schema in zip(signature.inputs, inputs, strict=True)
+        ]
     return {
         "type": "object",
         "required": ["inputs"],

@@ -41,6 +41,12 @@ def input_schema(spec: TensorSpec) -> Json:
     return {"anyOf": [plain, binary]}
 
 
+def picture_schema(spec: TensorSpec) -> Json:
+    """Return how image files stand in a request: as strings of base64, or as bytes after it."""
+    as_bytes = TensorSpec(spec.name, Datatype.BYTES, (spec.shape[0],))
+    return input_schema(as_bytes)
+
+
 def output_schema(spec: TensorSpec) -> Json:
     """Return what an output looks like in a response; classes come as strings."""
     return {
