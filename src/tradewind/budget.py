@@ -13,8 +13,9 @@ class Budget:
     """The owner's promise.
 
     Args:
-        metric: what counts as a right answer: accuracy, agreement or within:TOLERANCE.
-        max_drop: share of right answers that may be lost, 0 < max_drop < 1.
+        metric: what counts: accuracy, top:K, agreement, within:TOLERANCE or error:LIMIT.
+        max_drop: share of right answers that may be lost, 0 < max_drop < 1; of an error, the
+            share of its limit that it may rise by.
         confidence: probability at least with which a certificate is true.
         objective: what to make as small (latency, memory, energy) or large (throughput) as
             possible.

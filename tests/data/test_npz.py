@@ -191,6 +191,17 @@ def test_images_are_normalised_when_they_are_taken(
     assert np.array_equal(taken, expected)
 
 
+def test_an_array_of_groups_is_no_input(tmp_path: Path, table_signature: Signature) -> None:
+    x = np.zeros((4, 3), np.float32)
+    users = np.array(["b", "a", "b", "c"])
+    path = save(tmp_path, x=x, label=np.arange(4) % 2, user=users)
+    dataset = open_dataset(path, table_signature, group="user")
+    assert dataset.groups is not None
+    assert dataset.groups.tolist() == [1, 0, 1, 2]
+    with pytest.raises(DataError, match="groups named 'owner'"):
+        open_dataset(path, table_signature, group="owner")
+
+
 def test_images_of_another_size_are_refused(tmp_path: Path, image_signature: Signature) -> None:
     path = save(tmp_path, x=np.zeros((7, 6, 4, 3), np.uint8))
     with pytest.raises(DataError, match=r"raw UINT8\[N, 4, 6, 3\], got uint8\[7, 6, 4, 3\]"):

@@ -82,3 +82,17 @@ def test_labels_do_not_decide_where_an_example_goes(random: np.random.Generator)
     first = split(ArrayDataset({"x": x}, np.arange(60)), 3)
     second = split(ArrayDataset({"x": x}, np.arange(60)[::-1].copy()), 3)
     assert first.digest == second.digest
+
+
+def test_groups_are_never_in_two_parts(random: np.random.Generator) -> None:
+    values = np.arange(600, dtype=np.float32)
+    values[500:] = values[:100]  # copies tie groups together
+    groups = random.integers(0, 90, 600)
+    data = ArrayDataset({"x": values[:, None]}, groups=groups)
+    parts = split(data, int(random.integers(1000)))
+    assert joined(parts) == list(range(600))
+    for kind in (groups, values):
+        seen = [set(kind[part]) for part in (parts.calibrate, parts.select, parts.certify)]
+        assert not seen[0] & seen[1]
+        assert not seen[0] & seen[2]
+        assert not seen[1] & seen[2]

@@ -136,3 +136,22 @@ def test_real_rows_are_read_by_name(shared_data: Path) -> None:
     dataset = open_dataset(shared_data / "nsl_kdd" / "test.parquet", Signature(inputs, inputs[:1]))
     assert len(dataset) == 22_544
     assert dataset.take(np.arange(5))["protocol_type"].shape == (5, 1)
+
+
+def test_a_column_of_groups_is_no_feature(tmp_path: Path, table_signature: Signature) -> None:
+    path = write(tmp_path, "c,label,user,a,b\n1,0,u7,2,3\n4,1,u3,5,6\n7,1,u7,8,9\n")
+    dataset = open_dataset(path, table_signature, group="user")
+    assert dataset.take(np.arange(2))["x"].tolist() == [[1, 2, 3], [4, 5, 6]]
+    assert dataset.groups is not None
+    assert dataset.groups.tolist() == [1, 0, 1]
+    with pytest.raises(DataError, match="a column 'owner' of groups"):
+        open_dataset(path, table_signature, group="owner")
+
+
+@pytest.mark.parametrize(("cell", "expected"), [("1.5", "whole numbers"), ("x", "several groups")])
+def test_groups_that_are_none_are_refused(
+    tmp_path: Path, table_signature: Signature, cell: str, expected: str
+) -> None:
+    path = write(tmp_path, f"c,user,a,b\n1,{cell},2,3\n4,{cell},5,6\n")
+    with pytest.raises(DataError, match=expected):
+        open_dataset(path, table_signature, group="user")

@@ -9,8 +9,10 @@ import pytest
 
 from tradewind.errors import SettingError
 from tradewind.evidence import (
+    PairedCounts,
     PairedLosses,
     certify_losses,
+    is_non_inferior,
     losses_examples_needed,
     losses_p_value,
     losses_upper_bound,
@@ -88,6 +90,24 @@ def test_a_group_counts_once_however_large(random: np.random.Generator) -> None:
     losses = PairedLosses.by_group(differences, np.array([7, 7, 3, 3, 9, 7]))
     assert losses.differences.tolist() == [1 / 3, -0.25, 0.0]
     assert (losses.n, losses.worse, losses.better, losses.unit) == (3, 1, 1, "group")
+
+
+def test_examples_that_are_lost_together_are_no_evidence_one_by_one(
+    random: np.random.Generator,
+) -> None:
+    groups, size, margin, runs = 150, 20, 0.05, 400
+    singly = together = 0
+    for _ in range(runs):
+        chance = random.random(groups)
+        lost = np.where(chance < 0.06, 1.0, np.where(chance > 0.99, -1.0, 0.0))
+        examples = np.repeat(lost, size)
+        counts = PairedCounts(groups * size, int((examples > 0).sum()), int((examples < 0).sum()))
+        singly += is_non_inferior(counts, margin, 0.95)
+        losses = PairedLosses.by_group(examples, np.repeat(np.arange(groups), size))
+        together += losses_p_value(losses, margin) <= 0.05
+    print(f"certified one by one {singly / runs:.3f}, by group {together / runs:.3f}")
+    assert singly / runs > 0.2
+    assert together / runs <= 0.05 + 4.0 * math.sqrt(0.05 * 0.95 / runs)
 
 
 def test_repeating_every_example_of_a_group_shows_nothing_more(

@@ -9,7 +9,17 @@ from tests.cases.sentences import opinion
 
 from tradewind.engines import OnnxRuntime
 from tradewind.errors import DataError, SettingError
-from tradewind.measure import Accuracy, Agreement, Metric, Within, collect, decide, parse_metric
+from tradewind.measure import (
+    Accuracy,
+    Agreement,
+    ClippedError,
+    Metric,
+    TopK,
+    Within,
+    collect,
+    decide,
+    parse_metric,
+)
 from tradewind.measure.metric import score_threshold
 from tradewind.model import Model, Origin
 from tradewind.tensors import Array, Tensors
@@ -98,6 +108,8 @@ def test_a_probability_is_cut_at_a_half_and_any_other_score_at_zero(
         ("agreement", Agreement(0.0)),
         ("within:0.5", Within(0.5)),
         ("within:1e-3", Within(1e-3)),
+        ("top:5", TopK(5)),
+        ("error:0.25", ClippedError(0.25)),
     ],
 )
 def test_a_metric_is_read_from_its_name(text: str, metric: Metric) -> None:
@@ -107,7 +119,7 @@ def test_a_metric_is_read_from_its_name(text: str, metric: Metric) -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "acuracy", "accuracy:1", "within", "within:", "within:x", "within:0", "within:-1",
-     "within:nan", "Accuracy "],
+     "within:nan", "Accuracy ", "top", "top:0", "top:1.5", "error:0", "error:inf", "error:x"],
 )  # fmt: skip
 def test_an_unknown_metric_is_named(text: str) -> None:
     with pytest.raises(SettingError, match="--metric"):
@@ -155,6 +167,34 @@ def test_within_looks_at_every_value_of_every_output() -> None:
 def test_within_calls_nan_wrong() -> None:
     answers = np.array([[np.nan], [1.0]])
     assert Within(0.1).is_right(answers, np.ones((2, 1))).tolist() == [False, True]
+
+
+def test_top_k_is_what_sorting_says(random: np.random.Generator) -> None:
+    scores = random.integers(0, 6, (400, 9)).astype(np.float32)  # with many ties
+    labels = random.integers(0, 9, 400)
+    for k in (1, 3, 8):
+        best = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+        found = TopK(k).is_right(TopK(k).answers({"y": scores}), labels)
+        assert found.tolist() == (best == labels[:, None]).any(axis=1).tolist()
+    first = Accuracy().is_right(scores.argmax(axis=1), labels)
+    assert TopK(1).is_right(scores, labels).tolist() == first.tolist()
+
+
+def test_top_k_needs_more_classes_than_k() -> None:
+    with pytest.raises(DataError, match="more than 4 classes"):
+        TopK(4).answers({"y": np.zeros((2, 4), np.float32)})
+
+
+def test_an_error_counts_up_to_its_limit() -> None:
+    metric = ClippedError(2.0)
+    answers = metric.answers({"a": np.array([[0.0, 0.0], [np.nan, 1.0], [9.0, -9.0]])})
+    truth = np.array([[1.0, -0.5], [0.0, 1.0], [0.0, 0.0]])
+    assert metric.losses(answers, truth).tolist() == [0.375, 0.5, 1.0]
+    assert not metric.is_exact
+
+
+def test_right_answers_lose_nothing_and_wrong_ones_all() -> None:
+    assert Accuracy().losses(np.array([1, 2]), np.array([1, 3])).tolist() == [0.0, 1.0]
 
 
 def _batches(inputs: Tensors, size: int) -> Iterator[Tensors]:

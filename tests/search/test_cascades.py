@@ -25,7 +25,7 @@ def _seen(right: Array, margin: Array, truth: Array) -> Seen:
     said = np.where(right, truth, 1 - truth)
     sign = np.where(said == 1, 1.0, -1.0)
     logits = np.stack([-sign * margin / 2, sign * margin / 2], axis=1).astype(np.float32)
-    return Seen(said, right, logits)
+    return Seen(said, np.where(right, 0.0, 1.0), logits)
 
 
 def _trial(name: str, cost: float, seen: Seen, original: Seen) -> Trial:
@@ -126,7 +126,7 @@ def test_what_was_refused_or_hardly_seen_is_no_stage(random: np.random.Generator
     cheap.refusals.clear()
     assert cheap.seen is not None
     assert cheap.seen.logits is not None
-    cheap.seen = Seen(cheap.seen.answers[:50], cheap.seen.right[:50], cheap.seen.logits[:50])
+    cheap.seen = Seen(cheap.seen.answers[:50], cheap.seen.losses[:50], cheap.seen.logits[:50])
     assert propose(job(), SCORES, original, [cheap]) == []
 
 
@@ -134,7 +134,7 @@ def test_answers_to_fewer_examples_are_compared_with_as_many(random: np.random.G
     original, cheap = cheap_and_original(random)
     assert cheap.seen is not None
     assert cheap.seen.logits is not None
-    cheap.seen = Seen(cheap.seen.answers[:900], cheap.seen.right[:900], cheap.seen.logits[:900])
+    cheap.seen = Seen(cheap.seen.answers[:900], cheap.seen.losses[:900], cheap.seen.logits[:900])
     for one in propose(job(budget=Budget(max_drop=0.02)), SCORES, original, [cheap]):
         assert one.select.n == 900
 
@@ -149,8 +149,13 @@ def test_a_rule_is_learned_where_the_margin_tells_too_little(random: np.random.G
     logits[~right, 1] = logits[~right, 0] + 3
     original = baseline()
     sure = np.tile(np.array([9.0, 0.0, 0.0], np.float32), (N, 1))
-    original.seen = Seen(truth, np.ones(N, np.bool_), sure)
-    cheap = _trial("cheap", 0.1, Seen(said, right, logits.astype(np.float32)), original.seen)
+    original.seen = Seen(truth, np.zeros(N), sure)
+    cheap = _trial(
+        "cheap",
+        0.1,
+        Seen(said, np.where(right, 0.0, 1.0), logits.astype(np.float32)),
+        original.seen,
+    )
     found = propose(job(budget=Budget(max_drop=0.02)), SCORES, original, [cheap])
     assert found
     assert isinstance(found[0].plan.rules[0], AgreementPredictor)

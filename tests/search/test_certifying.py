@@ -3,8 +3,15 @@ import pytest
 from tests.search.stage import Clock, baseline, job, numbered, trial
 
 from tradewind.budget import Budget
-from tradewind.evidence import PairedCounts, certify_agreement, certify_with_labels
-from tradewind.search.certifying import Certifier, order
+from tradewind.data import ArrayDataset
+from tradewind.evidence import (
+    Paired,
+    PairedCounts,
+    PairedLosses,
+    certify_agreement,
+    certify_with_labels,
+)
+from tradewind.search.certifying import Certifier, certify, order
 from tradewind.search.progress import Silence
 from tradewind.search.trials import Trial
 
@@ -147,3 +154,59 @@ def test_the_certify_split_is_seen_by_nothing_else(random: np.random.Generator) 
     seen = np.concatenate([work.splits.calibrate, work.splits.select])
     assert not np.intersect1d(seen, work.splits.certify).size
     assert not np.intersect1d(work.splits.calibrate, work.splits.select).size
+
+
+def _grouped(count: int, size: int) -> ArrayDataset:
+    """Return `numbered` examples in groups of neighbours."""
+    plain = numbered(count)
+    inputs = plain.take(np.arange(count))
+    return ArrayDataset(inputs, plain.labels, groups=np.arange(count) // size)
+
+
+def test_groups_are_counted_and_not_their_examples() -> None:
+    work = job(_grouped(8000, 8))
+    groups = np.unique(work.dataset.groups[work.splits.certify])  # type: ignore[index]
+    lost = np.concatenate([np.arange(8 * group, 8 * group + 8) for group in groups[:5]])
+    one = trial("one", wrong=lost.tolist())
+    _certified(work, [one])
+    found = one.certificate
+    assert found is not None
+    assert (found.kind, found.unit, found.n, found.worse) == ("losses", "group", len(groups), 5)
+    assert found.drop == pytest.approx(5 / len(groups))
+
+
+def test_a_prefix_holds_whole_groups_only() -> None:
+    clock = Clock(step=1.0)
+    work = job(_grouped(4000, 7), clock=clock)
+    one = trial("one")
+    certifier = _certified(work, [one], until=60.0)
+    assert one.certificate is not None
+    assert certifier.count < len(work.splits.certify)
+    assert one.certificate.n == certifier.count // 7
+
+
+def test_an_error_is_certified_as_a_loss_between_0_and_1() -> None:
+    plain = numbered(6000, labelled=False)
+    work = job(plain, Budget(metric="error:4", max_drop=0.05))
+    changed = work.splits.certify[:60].tolist()
+    one = trial("one", wrong=changed)
+    _certified(work, [one])
+    found = one.certificate
+    assert found is not None
+    assert (found.kind, found.unit, found.worse, found.better) == ("losses", "example", 60, 0)
+    assert found.certified
+    # of the two outputs, 1 and -1, each is off by 2: half of the limit
+    assert found.drop == pytest.approx(60 / len(work.splits.certify) * 0.5)
+
+
+def test_the_least_number_is_what_a_perfect_variant_needs() -> None:
+    for work in (job(numbered(3000)), job(_grouped(3000, 3)), job(budget=Budget("error:1"))):
+        least = work.least_units
+        for count in (least, int(0.9 * least)):
+            losses = np.zeros(count)
+            paired: Paired = PairedLosses(losses)
+            if work.dataset.groups is not None:
+                paired = PairedLosses.by_group(losses, np.arange(count))
+            elif work.metric.is_exact:
+                paired = PairedCounts(count, 0, 0)
+            assert certify(paired, work.budget, has_truth=True).certified == (count == least)

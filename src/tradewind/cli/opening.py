@@ -161,6 +161,7 @@ def open_examples(
     label: str,
     preprocess: str | None,
     known: Steps | None = None,
+    group: str | None = None,
 ) -> Dataset:
     """Open `--data` for a model.
 
@@ -171,6 +172,7 @@ def open_examples(
         preprocess: as given on the command line; None for what is known or can be derived.
         known: the preprocessing of the bundle that the model comes from; without one the model
             may bring its own, which is left out for examples that need none.
+        group: the array or column that says which examples depend on each other.
 
     Raises:
         DataError: the examples do not fit.
@@ -180,16 +182,18 @@ def open_examples(
     brought = carried(model) if known is None and preprocess is None else None
     if brought is not None:
         try:
-            return open_dataset(data, model.signature, label=label, preprocessing=brought)
+            return open_dataset(
+                data, model.signature, label=label, preprocessing=brought, group=group
+            )
         except DataError:
-            found = _ready_examples(model, data, label)
+            found = _ready_examples(model, data, label, group)
             if found is None:
                 raise
             return found
     if preprocess is not None:
         base = Preprocessing.for_spec(image_input(model.signature.inputs))
         steps = Preprocessing.parse(preprocess, base)
-    return open_dataset(data, model.signature, label=label, preprocessing=steps)
+    return open_dataset(data, model.signature, label=label, preprocessing=steps, group=group)
 
 
 def open_unlabelled(
@@ -218,10 +222,10 @@ def open_unlabelled(
     return None
 
 
-def _ready_examples(model: Model, data: str, label: str) -> Dataset | None:
+def _ready_examples(model: Model, data: str, label: str, group: str | None) -> Dataset | None:
     """Return examples that are what the model takes already; None where they are not."""
     try:
-        found = open_dataset(data, model.signature, label=label)
+        found = open_dataset(data, model.signature, label=label, group=group)
     except DataError:
         return None
     return found if found.preprocessing is None else None

@@ -43,6 +43,12 @@ from tradewind.search import Effort, SearchSettings, optimize, pack, parse_time,
 )
 @click.option("--label", default="label", show_default=True, help="Array or column of labels.")
 @click.option(
+    "--group",
+    metavar="NAME",
+    help="Array or column that says which examples belong together, such as the video or the user "
+    "they come from; a certificate then counts groups, which are independent, not examples.",
+)
+@click.option(
     "--preprocess",
     metavar="TEXT",
     help="What is done to raw images or sound, as a JSON file or as "
@@ -50,7 +56,9 @@ from tradewind.search import Effort, SearchSettings, optimize, pack, parse_time,
 )
 @click.option(
     "--metric",
-    help="accuracy, agreement (with the original; needs no labels) or within:TOLERANCE. "
+    help="accuracy, top:K (the label is among the K most likely classes), agreement (with the "
+    "original; needs no labels), within:TOLERANCE (share of answers so near the truth) or "
+    "error:LIMIT (mean absolute error, no value counting for more than LIMIT, as a share of it). "
     "[default: accuracy with labels, else agreement]",
 )
 @click.option(
@@ -58,7 +66,8 @@ from tradewind.search import Effort, SearchSettings, optimize, pack, parse_time,
     type=float,
     default=0.01,
     show_default=True,
-    help="Share of right answers that may be lost.",
+    help="Share of right answers that may be lost; of error:LIMIT, the share of LIMIT that the "
+    "error may rise by.",
 )
 @click.option(
     "--confidence",
@@ -101,6 +110,7 @@ def command(
     overwrite: bool,
     unlabelled: str | None,
     label: str,
+    group: str | None,
     preprocess: str | None,
     metric: str | None,
     max_drop: float,
@@ -132,7 +142,7 @@ def command(
     )
     check_target(target, overwrite=overwrite)
     source = import_model(model, weights, inputs, trust_pickle=trust_pickle)
-    dataset = open_examples(source, data, label, preprocess)
+    dataset = open_examples(source, data, label, preprocess, group=group)
     if metric is None:
         budget = Budget(
             default_metric(dataset), max_drop, confidence, objective, max_latency_ms, max_memory_mb

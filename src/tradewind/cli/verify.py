@@ -46,5 +46,5 @@ def command(bundle: Path, as_json: bool) -> None:
         console.print(
             f"The certificate holds here: {certificate.metric} drops by at most "
             f"{certificate.drop_upper:.2%} at {certificate.confidence:.0%} confidence, "
-            f"{certificate.max_drop:.2%} allowed, {certificate.n:,} examples."
+            f"{certificate.max_drop:.2%} allowed, {certificate.n:,} {certificate.unit}s."
         )

@@ -8,9 +8,10 @@ from tradewind.data.opening import open_dataset
 from tradewind.data.overlap import Unlabelled, without_known
 from tradewind.data.preprocessing import Preprocessing, image_input
 from tradewind.data.splits import Splits, split
-from tradewind.data.texts import TEXT, Tokenization
+from tradewind.data.texts import PAIR, TEXT, Tokenization
 
 __all__ = [
+    "PAIR",
     "TEXT",
     "ArrayDataset",
     "Dataset",

@@ -9,7 +9,7 @@ from typing import final
 import numpy as np
 
 from tradewind.data.carried import Steps
-from tradewind.data.labels import as_labels
+from tradewind.data.labels import as_groups, as_labels
 from tradewind.data.rows import MemoryRows, Rows
 from tradewind.errors import DataError
 from tradewind.tensors import Array
@@ -43,6 +43,11 @@ class Dataset(ABC):
         """int64[n], float64[n], or object[n] of strings; None where there are none."""
 
     @property
+    def groups(self) -> Array | None:
+        """int64[n], equal for examples that depend on each other; None where none do."""
+        return None
+
+    @property
     @abstractmethod
     def classes(self) -> tuple[str, ...] | None:
         """The names of the classes that integer labels count; None where none are known."""
@@ -60,7 +65,7 @@ class Dataset(ABC):
     @property
     @abstractmethod
     def digest(self) -> str:
-        """The SHA-256 of the stored inputs and labels, in hexadecimal."""
+        """The SHA-256 of the stored inputs, labels and groups, in hexadecimal."""
 
     def batches(self, indices: Array, size: int) -> Iterator[dict[str, Array]]:
         """Yield the chosen examples in order, at most `size` at a time."""
@@ -78,6 +83,7 @@ class StoredDataset(Dataset):
         source: where they come from.
         classes: the names of the classes.
         preprocessing: what the rows of `inputs` do to what is stored.
+        groups: as `Dataset.groups` has them.
 
     Raises:
         DataError: there are no examples, or inputs and labels differ in number.
@@ -90,13 +96,15 @@ class StoredDataset(Dataset):
         source: str,
         classes: tuple[str, ...] | None = None,
         preprocessing: Steps | None = None,
+        groups: Array | None = None,
     ) -> None:
+        self._groups = groups
         self._inputs = dict(inputs)
         self._labels = labels
         self._source = source
         self._classes = classes
         self._preprocessing = preprocessing
-        self._count = _count(source, self._inputs, labels)
+        self._count = _count(source, self._inputs, labels, groups)
 
     @property
     def source(self) -> str:
@@ -117,6 +125,10 @@ class StoredDataset(Dataset):
     @property
     def labels(self) -> Array | None:
         return self._labels
+
+    @property
+    def groups(self) -> Array | None:
+        return self._groups
 
     @property
     def classes(self) -> tuple[str, ...] | None:
@@ -144,6 +156,8 @@ class StoredDataset(Dataset):
             found.update(self._inputs[name].digest())
         if self._labels is not None:
             found.update(MemoryRows(self._labels).digest())
+        if self._groups is not None:
+            found.update(MemoryRows(self._groups).digest())
         return found.hexdigest()
 
 
@@ -155,6 +169,7 @@ class ArrayDataset(Dataset):
         inputs: one array for every input of the model, examples along the first axis.
         labels: [n] integers, floats or strings.
         source: what to call them in messages.
+        groups: [n] integers or strings, equal for examples that depend on each other.
 
     Raises:
         DataError: there are no examples, or inputs and labels differ in number.
@@ -165,10 +180,12 @@ class ArrayDataset(Dataset):
         inputs: Mapping[str, Array],
         labels: Array | None = None,
         source: str = "memory",
+        groups: Array | None = None,
     ) -> None:
         rows = {name: MemoryRows(np.asarray(array)) for name, array in inputs.items()}
         known = None if labels is None else as_labels(np.asarray(labels), f"{source}: label")
-        self._stored = StoredDataset(rows, known, source)
+        together = None if groups is None else as_groups(np.asarray(groups), f"{source}: group")
+        self._stored = StoredDataset(rows, known, source, groups=together)
 
     @property
     def source(self) -> str:
@@ -183,6 +200,10 @@ class ArrayDataset(Dataset):
     @property
     def labels(self) -> Array | None:
         return self._stored.labels
+
+    @property
+    def groups(self) -> Array | None:
+        return self._stored.groups
 
     @property
     def classes(self) -> tuple[str, ...] | None:
@@ -201,13 +222,17 @@ class ArrayDataset(Dataset):
         return self._stored.digest
 
 
-def _count(source: str, inputs: Mapping[str, Rows], labels: Array | None) -> int:
+def _count(
+    source: str, inputs: Mapping[str, Rows], labels: Array | None, groups: Array | None
+) -> int:
     for name, rows in inputs.items():
         if not rows.shape:
             raise DataError(f"{source}: {name}", "examples along the first axis", "a single number")
     counts = {name: len(rows) for name, rows in inputs.items()}
     if labels is not None:
         counts["label"] = len(labels)
+    if groups is not None:
+        counts["group"] = len(groups)
     if len(set(counts.values())) > 1:
         listed = ", ".join(f"{name} {count}" for name, count in counts.items())
         raise DataError(source, "one number of examples in every array", listed)

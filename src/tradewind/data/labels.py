@@ -41,6 +41,30 @@ def as_labels(found: Array, where: str) -> Array:
     raise DataError(where, "whole numbers, floats or strings", str(found.dtype))
 
 
+def as_groups(found: Array, where: str) -> Array:
+    """Return to which group each example belongs.
+
+    Args:
+        found: [n] or [n, 1] whole numbers or strings, equal within a group.
+        where: what to call them in messages.
+
+    Returns:
+        int64[n], counted from 0.
+
+    Raises:
+        DataError: another type or shape, an empty string, or all in one group.
+    """
+    named = as_labels(found, where)
+    if named.dtype == np.float64:
+        raise DataError(where, "whole numbers or strings", "fractions")
+    values = named.astype(str) if named.dtype == object else named
+    kinds, numbers = np.unique(values, return_inverse=True)
+    if len(kinds) < 2:
+        hint = "without `--group` every example counts by itself."
+        raise DataError(where, "several groups", "one", hint)
+    return np.asarray(numbers.reshape(-1), np.int64)
+
+
 def check_labels(labels: Array, classes: int, where: str = "label") -> None:
     """Raise unless integer labels name classes of the model, more than one of them.
 

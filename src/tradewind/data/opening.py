@@ -1,5 +1,6 @@
 """The way from a file name to a dataset."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -11,7 +12,7 @@ from tradewind.data.fitting import fit_array, pick
 from tradewind.data.folders import list_folder
 from tradewind.data.functions import names_function, read_function
 from tradewind.data.images import fit_images
-from tradewind.data.labels import as_labels
+from tradewind.data.labels import as_groups, as_labels
 from tradewind.data.npz import read_npz
 from tradewind.data.preprocessing import Preprocessing, image_input
 from tradewind.data.rows import Rows
@@ -37,6 +38,7 @@ def open_dataset(
     *,
     label: str = "label",
     preprocessing: Steps | None = None,
+    group: str | None = None,
 ) -> Dataset:
     """Open examples for a model; the content decides how they are read.
 
@@ -45,7 +47,9 @@ def open_dataset(
         signature: what the model takes.
         label: the array or column that holds the labels.
         preprocessing: what is done to raw images, sound or sentences; derived from the
-            signature when None. Sentences are called `text`, or are the only column.
+            signature when None. Sentences are called `text`, or are the only column; where there
+            is `text_pair` too, the two are judged together.
+        group: the array or column that says which examples depend on each other.
 
     Raises:
         DataError: the source is missing, unreadable, or does not fit the signature.
@@ -53,28 +57,47 @@ def open_dataset(
     if not signature.inputs:
         raise DataError(str(source), "a model with inputs", "a model that takes nothing")
     if isinstance(preprocessing, Tokenization):
-        raw = preprocessing.raw_signature(signature)
-        stored = open_dataset(source, raw, label=label)
-        return TokenizedDataset(stored, preprocessing, signature)
+        return _sentences(source, signature, label, preprocessing, group)
     path = Path(source)
     if not path.exists():
         if not names_function(str(source)):
             raise DataError(str(source), _SUPPORTED, "nothing under that name")
         columns = read_function(str(source))
-        return _from_arrays(columns, str(source), signature, label, preprocessing)
+        return _from_arrays(columns, str(source), signature, label, preprocessing, group)
     try:
         if path.is_dir():
+            if group is not None:
+                hint = "give arrays as `.npz` with one more array for the groups."
+                raise DataError(str(source), "arrays or a table with groups", "a folder", hint)
             return _from_folder(path, signature, preprocessing)
         kind = _kind(path)
         if kind == "npz":
-            return _from_arrays(read_npz(path), str(source), signature, label, preprocessing)
+            columns = read_npz(path)
+            return _from_arrays(columns, str(source), signature, label, preprocessing, group)
         if preprocessing is not None:
             hint = "compute the columns as they were in training."
             raise DataError(str(source), "images or sound to preprocess", "a table", hint)
-        table = read_table(path, signature, label)
+        table = read_table(path, signature, label, group)
     except OSError as error:
         raise DataError(str(source), "a readable file", error.strerror or str(error)) from error
-    return StoredDataset(table.inputs, table.labels, str(source))
+    return StoredDataset(table.inputs, table.labels, str(source), groups=table.groups)
+
+
+def _sentences(
+    source: str | Path, signature: Signature, label: str, steps: Tokenization, group: str | None
+) -> Dataset:
+    """Open sentences, or pairs of them where there are any."""
+    pairs = replace(steps, pairs=True)
+    try:
+        raw = pairs.raw_signature(signature)
+        stored = open_dataset(source, raw, label=label, group=group)
+        return TokenizedDataset(stored, pairs, signature)
+    except DataError:
+        if steps.pairs:
+            raise
+    raw = steps.raw_signature(signature)
+    stored = open_dataset(source, raw, label=label, group=group)
+    return TokenizedDataset(stored, steps, signature)
 
 
 def _kind(path: Path) -> Literal["npz", "table"]:
@@ -115,9 +138,13 @@ def _from_arrays(
     signature: Signature,
     label: str,
     preprocessing: Preprocessing | None,
+    group: str | None,
 ) -> Dataset:
     taken = {spec.name for spec in signature.inputs}
     labels = _pop_all(columns, label, taken)
+    groups = None if group is None else _pop_all(columns, group, set())
+    if group is not None and groups is None:
+        raise DataError(source, f"groups named {group!r}", ", ".join(sorted(columns)))
     classes = _pop_all(columns, "classes", taken)
     if labels is None and label != "label":
         raise DataError(source, f"labels named {label!r}", ", ".join(sorted(columns)))
@@ -139,6 +166,7 @@ def _from_arrays(
         source,
         None if classes is None else tuple(str(name) for name in classes.ravel()),
         used[0] if used else None,
+        None if groups is None else as_groups(groups, f"{source}: {group}"),
     )
 
 

@@ -45,9 +45,9 @@ def split(
 ) -> Splits:
     """Divide the examples at random, without regard to their order or labels.
 
-    Examples with equal inputs stay together, so that none is certified on that was seen
-    before; where there are such, the first two parts may grow by the copies of their last
-    example. A number of examples instead of a dataset is divided without that care.
+    Examples with equal inputs, and those of one group, stay together, so that none is certified
+    on that was seen before; where there are such, the first two parts may grow by what belongs
+    to their last example. A number of examples instead of a dataset is divided without that care.
 
     Args:
         dataset: what to divide, or the number of examples.
@@ -80,7 +80,7 @@ def split(
             str(count),
             "ask for fewer examples in each part, or bring more.",
         )
-    groups = np.arange(count) if isinstance(dataset, int) else _groups(dataset.fingerprints)
+    groups = np.arange(count) if isinstance(dataset, int) else _groups(dataset)
     parts = _assign(groups, np.random.default_rng(seed), (first, second, third))
     if not len(parts[2]):
         raise DataError(where, "different examples", "copies of very few", "remove the copies.")
@@ -93,13 +93,27 @@ def _check_settings(seed: int, **counts: int | None) -> None:
             raise SettingError(name, "0 or more", str(value))
 
 
-def _groups(fingerprints: Array) -> Array:
-    """Return for each example the number of its group, counted by first appearance."""
-    _, first, group = np.unique(fingerprints, return_index=True, return_inverse=True)
+def _groups(dataset: Dataset) -> Array:
+    """Return for each example the number of what stays together, counted by first appearance."""
+    found = dataset.fingerprints
+    if dataset.groups is not None:
+        found = _connected(dataset.groups, np.unique(found, return_inverse=True)[1].reshape(-1))
+    _, first, group = np.unique(found, return_index=True, return_inverse=True)
     order = np.empty(len(first), np.int64)
     order[np.argsort(first)] = np.arange(len(first))
-    found: Array = order[group.reshape(-1)]
-    return found
+    return np.asarray(order[group.reshape(-1)])
+
+
+def _connected(groups: Array, copies: Array) -> Array:
+    """Return one number for groups that share copies of an example."""
+    from scipy.sparse import coo_array  # a server, which divides nothing, does without
+    from scipy.sparse.csgraph import connected_components
+
+    count = int(groups.max()) + 1
+    edges = (np.ones(len(groups), np.int8), (groups, count + copies))
+    size = count + int(copies.max()) + 1
+    _, part = connected_components(coo_array(edges, shape=(size, size)), directed=False)
+    return np.asarray(part[groups])
 
 
 def _assign(

@@ -11,7 +11,7 @@ from typing import Any, final
 import numpy as np
 
 from tradewind.data.fitting import cast
-from tradewind.data.labels import as_labels
+from tradewind.data.labels import as_groups, as_labels
 from tradewind.data.rows import MemoryRows, Rows
 from tradewind.data.spool import Spool
 from tradewind.errors import DataError
@@ -28,13 +28,15 @@ class Table:
 
     inputs: Mapping[str, Rows]
     labels: Array | None
+    groups: Array | None
 
 
-def read_table(path: Path, signature: Signature, label: str) -> Table:
+def read_table(path: Path, signature: Signature, label: str, group: str | None = None) -> Table:
     """Read the columns that a model takes, in the types that it takes.
 
     Each input takes the column of its name; a single input [N, features] without such a column
-    takes all columns but the label, in order, and a single input [N] the only one.
+    takes all columns but those of labels and groups, in order, and a single input [N] the only
+    one.
 
     Raises:
         DataError: a column is missing, holds an empty cell or the wrong type, or the file is
@@ -44,8 +46,8 @@ def read_table(path: Path, signature: Signature, label: str) -> Table:
 
     try:
         names = _column_names(path)
-        wanted = _choose(names, signature.inputs, label, str(path))
-        return _read(path, signature, wanted, label if label in names else None)
+        wanted = _choose(names, signature.inputs, label, group, str(path))
+        return _read(path, signature, wanted, label if label in names else None, group)
     except (pa.ArrowException, UnicodeDecodeError) as error:
         reason = str(error).split("\n")[0].rstrip(".")[:300]
         hint = "every row needs as many cells as the header, every cell the type of its column."
@@ -53,20 +55,24 @@ def read_table(path: Path, signature: Signature, label: str) -> Table:
 
 
 def _read(
-    path: Path, signature: Signature, wanted: dict[str, list[str]], label: str | None
+    path: Path,
+    signature: Signature,
+    wanted: dict[str, list[str]],
+    label: str | None,
+    group: str | None,
 ) -> Table:
     spools: dict[str, Spool] = {}
-    labels: list[Array] = []
+    aside: dict[str, list[Array]] = {name: [] for name in (label, group) if name is not None}
     count = 0
     try:
-        for batch in _batches(path, signature, wanted, label):
+        for batch in _batches(path, signature, wanted, list(aside)):
             for spec in signature.inputs:
                 piece = _assemble(batch, spec, wanted[spec.name], str(path), count)
                 where = f"{path}: {spec.name}"
                 spool = spools.setdefault(spec.name, Spool(where, piece.dtype, piece.shape[1:]))
                 spool.append(piece)
-            if label is not None:
-                labels.append(_to_numpy(batch.column(label), f"{path}: {label}", count))
+            for name, pieces in aside.items():
+                pieces.append(_to_numpy(batch.column(name), f"{path}: {name}", count))
             count += batch.num_rows
     except BaseException:
         for spool in spools.values():
@@ -74,8 +80,11 @@ def _read(
         raise
     if not count:
         raise DataError(str(path), "examples", "a table without rows")
-    found = None if label is None else as_labels(_typed(labels), f"{path}: {label}")
-    return Table({name: spool.rows() for name, spool in spools.items()}, found)
+    return Table(
+        {name: spool.rows() for name, spool in spools.items()},
+        None if label is None else as_labels(_typed(aside[label]), f"{path}: {label}"),
+        None if group is None else as_groups(_typed(aside[group]), f"{path}: {group}"),
+    )
 
 
 def _is_parquet(path: Path) -> bool:
@@ -103,17 +112,19 @@ def _column_names(path: Path) -> list[str]:
 
 
 def _choose(
-    names: list[str], inputs: tuple[TensorSpec, ...], label: str, where: str
+    names: list[str], inputs: tuple[TensorSpec, ...], label: str, group: str | None, where: str
 ) -> dict[str, list[str]]:
     """Return the columns for each input."""
     listed = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
+    if group is not None and group not in names:
+        raise DataError(where, f"a column {group!r} of groups", listed)
     if label not in names and label != "label":
         raise DataError(where, f"a column {label!r} of labels", listed)
     missing = [spec.name for spec in inputs if spec.name not in names or spec.name == label]
     if not missing:
         return {spec.name: [spec.name] for spec in inputs}
     spec = inputs[0]
-    features = [name for name in names if name != label]
+    features = [name for name in names if name not in (label, group)]
     if len(inputs) == len(features) == len(spec.shape) == 1:
         return {spec.name: features}
     if len(inputs) > 1 or len(spec.shape) != 2:
@@ -130,14 +141,14 @@ def _choose(
 
 
 def _batches(
-    path: Path, signature: Signature, wanted: dict[str, list[str]], label: str | None
+    path: Path, signature: Signature, wanted: dict[str, list[str]], aside: list[str]
 ) -> Iterator[Any]:
     import pyarrow as pa
     import pyarrow.csv as pa_csv
     import pyarrow.parquet as pa_parquet
 
     columns = [name for spec in signature.inputs for name in wanted[spec.name]]
-    columns += [] if label is None else [label]
+    columns += [name for name in aside if name not in columns]
     if _is_parquet(path):
         with pa_parquet.ParquetFile(path) as file:
             yield from file.iter_batches(_PARQUET_ROWS, columns=columns)
@@ -146,7 +157,7 @@ def _batches(
         name: _arrow_type(spec.datatype) for spec in signature.inputs for name in wanted[spec.name]
     }
     # typed by what all of them are, not by the first few
-    types |= {} if label is None else {label: pa.string()}
+    types |= {name: pa.string() for name in aside if name not in types}
     options = pa_csv.ConvertOptions(include_columns=columns, column_types=types)
     with pa_csv.open_csv(path, _read_options(), _parse_options(path), options) as reader:
         yield from reader

@@ -10,10 +10,13 @@ from typing import Any, final
 import numpy as np
 
 from tradewind.errors import DataError, SettingError
-from tradewind.tensors import Array, Datatype, Signature, TensorSpec
+from tradewind.tensors import Array, Datatype, Signature, Tensors, TensorSpec
 
 TEXT = "text"
-"""The name of the one raw input: a sentence for each example."""
+"""The name of the raw input: a sentence for each example."""
+
+PAIR = "text_pair"
+"""The name of the second one, where the model judges two sentences together."""
 
 
 @final
@@ -30,6 +33,7 @@ class Tokenization:
         pad_id: the token that fills up shorter sentences.
         pad_type_id: its token type.
         pad_left: whether it is put in front.
+        pairs: whether two sentences are one example.
 
     Raises:
         SettingError: a value is outside its range.
@@ -41,6 +45,12 @@ class Tokenization:
     pad_id: int = 0
     pad_type_id: int = 0
     pad_left: bool = False
+    pairs: bool = False
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The names of the raw inputs."""
+        return (TEXT, PAIR) if self.pairs else (TEXT,)
 
     def __post_init__(self) -> None:
         unknown = [name for name in self.inputs if name not in _PARTS]
@@ -61,16 +71,19 @@ class Tokenization:
             if len(spec.shape) != 2:
                 raise DataError(name, "an input of tokens [N, tokens]", str(spec))
         batch = signature.input(self.inputs[0]).shape[0]
-        text = TensorSpec(TEXT, Datatype.BYTES, (batch,))
+        texts = [TensorSpec(name, Datatype.BYTES, (batch,)) for name in self.texts]
         kept = [spec for spec in signature.inputs if spec.name not in self.inputs]
-        return Signature((text, *kept), signature.outputs)
+        return Signature((*texts, *kept), signature.outputs)
 
-    def apply(self, texts: Array, signature: Signature) -> dict[str, Array]:
+    def apply(
+        self, texts: Array, signature: Signature, second: Array | None = None
+    ) -> dict[str, Array]:
         """Return what the model takes.
 
         Args:
             texts: `str` or `bytes` of UTF-8, [N].
             signature: of the model.
+            second: the other sentence of each pair, [N], where they are pairs.
 
         Raises:
             DataError: a text is no UTF-8, or `tokenizers` is not installed.
@@ -78,21 +91,43 @@ class Tokenization:
         specs = [signature.input(name) for name in self.inputs]
         fixed = next((spec.shape[1] for spec in specs if isinstance(spec.shape[1], int)), None)
         longest = self.max_length if fixed is None else min(fixed, self.max_length)
-        parts = [self._encode(_decoded(text, i), longest) for i, text in enumerate(texts)]
+        rows = zip(texts, texts if second is None else second, strict=True)
+        parts = [
+            self._encode(
+                _decoded(first, i), None if second is None else _decoded(other, i, PAIR), longest
+            )
+            for i, (first, other) in enumerate(rows)
+        ]
         width = fixed or max((len(ids) for ids, *_ in parts), default=1)
         found = {}
         for spec in specs:
             fill = {"input_ids": self.pad_id, "token_type_ids": self.pad_type_id}.get(spec.name, 0)
-            rows = np.full((len(parts), width), fill, spec.datatype.numpy)
-            for row, part in zip(rows, parts, strict=True):
+            array = np.full((len(parts), width), fill, spec.datatype.numpy)
+            for row, part in zip(array, parts, strict=True):
                 values = part[_PARTS.index(spec.name)]
                 row[width - len(values) if self.pad_left else 0 :][: len(values)] = values
-            found[spec.name] = rows
+            found[spec.name] = array
         return found
 
-    def _encode(self, text: str, longest: int) -> tuple[list[int], list[int], list[int]]:
+    def tokens_of(self, inputs: Tensors, signature: Signature) -> dict[str, Array]:
+        """Return what the model takes, with what is no sentence left as it is.
+
+        Args:
+            inputs: as `raw_signature` describes them.
+            signature: of the model.
+
+        Raises:
+            DataError: as `apply`.
+        """
+        given = {name: array for name, array in inputs.items() if name not in self.texts}
+        second = inputs[PAIR] if self.pairs else None
+        return {**given, **self.apply(inputs[TEXT], signature, second)}
+
+    def _encode(
+        self, text: str, second: str | None, longest: int
+    ) -> tuple[list[int], list[int], list[int]]:
         # one by one: the batch call starts threads that a fork would make complain
-        found = self._encoder(longest).encode(text)
+        found = self._encoder(longest).encode(text, second)
         return found.ids, found.attention_mask, found.type_ids
 
     def _encoder(self, longest: int) -> Any:
@@ -123,10 +158,10 @@ class Tokenization:
 _PARTS = ("input_ids", "attention_mask", "token_type_ids")
 
 
-def _decoded(text: object, row: int) -> str:
+def _decoded(text: object, row: int, name: str = TEXT) -> str:
     if isinstance(text, bytes):
         try:
             return text.decode()
         except UnicodeDecodeError as error:
-            raise DataError(f"{TEXT}: example {row}", "UTF-8", "other bytes") from error
+            raise DataError(f"{name}: example {row}", "UTF-8", "other bytes") from error
     return str(text)

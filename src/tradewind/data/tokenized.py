@@ -4,7 +4,7 @@ from typing import final
 
 from tradewind.data.carried import Steps
 from tradewind.data.dataset import Dataset
-from tradewind.data.texts import TEXT, Tokenization
+from tradewind.data.texts import Tokenization
 from tradewind.tensors import Array, Signature
 
 
@@ -13,7 +13,7 @@ class TokenizedDataset(Dataset):
     """Examples with sentences, handed out as the tokens that a model takes.
 
     Args:
-        stored: the sentences, under the name `TEXT`, with whatever else the model takes.
+        stored: the sentences, under their names, with whatever else the model takes.
         tokenization: what makes tokens of them.
         signature: of the model.
     """
@@ -31,13 +31,15 @@ class TokenizedDataset(Dataset):
         return len(self._stored)
 
     def take(self, indices: Array) -> dict[str, Array]:
-        found = self._stored.take(indices)
-        texts = found.pop(TEXT)
-        return {**found, **self._tokenization.apply(texts, self._signature)}
+        return self._tokenization.tokens_of(self._stored.take(indices), self._signature)
 
     @property
     def labels(self) -> Array | None:
         return self._stored.labels
+
+    @property
+    def groups(self) -> Array | None:
+        return self._stored.groups
 
     @property
     def classes(self) -> tuple[str, ...] | None:

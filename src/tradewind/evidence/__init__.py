@@ -24,6 +24,7 @@ from tradewind.evidence.certificate import (
     certify_with_labels,
 )
 from tradewind.evidence.losses import (
+    Paired,
     PairedLosses,
     losses_examples_needed,
     losses_p_value,
@@ -46,6 +47,7 @@ __all__ = [
     "BettingTest",
     "Certificate",
     "CertifiedThreshold",
+    "Paired",
     "PairedCounts",
     "PairedLosses",
     "agreement_examples_needed",

@@ -17,6 +17,7 @@ from tradewind.errors import SettingError
 from tradewind.evidence.betting import LARGEST_LOSS, planned_bets
 from tradewind.evidence.binomial import Floats
 from tradewind.evidence.limits import alpha_of, check_max_drop
+from tradewind.evidence.paired import PairedCounts
 
 Unit = Literal["example", "group"]
 
@@ -96,6 +97,10 @@ class PairedLosses:
     def variance(self) -> float:
         """Of the differences."""
         return float(self.differences.var())
+
+
+Paired = PairedCounts | PairedLosses
+"""What two models did on the same examples: right or wrong, or how much they lost."""
 
 
 def losses_p_value(losses: PairedLosses, max_drop: float, confidence: float = 0.95) -> float:

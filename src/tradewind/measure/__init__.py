@@ -1,19 +1,22 @@
 """What can be observed of a model on this machine, with its interval."""
 
+from tradewind.measure.answering import collect, responses
 from tradewind.measure.batches import timing_batches
 from tradewind.measure.cost import GraphCost, graph_cost
 from tradewind.measure.hardware import Hardware, available_cores, this_machine
 from tradewind.measure.interval import Ratio, paired_ratio
 from tradewind.measure.memory import peak_memory_bytes
 from tradewind.measure.metric import (
+    METRICS,
     Accuracy,
     Agreement,
+    ClippedError,
     Metric,
+    RightOrWrong,
+    TopK,
     Within,
-    collect,
     decide,
     parse_metric,
-    responses,
 )
 from tradewind.measure.timing import (
     Task,
@@ -25,14 +28,18 @@ from tradewind.measure.timing import (
 )
 
 __all__ = [
+    "METRICS",
     "Accuracy",
     "Agreement",
+    "ClippedError",
     "GraphCost",
     "Hardware",
     "Metric",
     "Ratio",
+    "RightOrWrong",
     "Task",
     "Timing",
+    "TopK",
     "Within",
     "available_cores",
     "calling",

@@ -1,7 +1,7 @@
 """What counts as a right answer."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, final
 
@@ -10,19 +10,33 @@ import onnx_ir as ir
 
 from tradewind.errors import DataError, SettingError
 from tradewind.model import Model
-from tradewind.runners import Runner
 from tradewind.tensors import Array, Tensors
 
 
 class Metric(ABC):
-    """Turns the outputs of a model into right and wrong, example by example."""
+    """Turns the outputs of a model into losses from 0 to 1, example by example."""
 
     name: ClassVar[str]
     needs_labels: ClassVar[bool]
+    takes_labels: ClassVar[bool] = True  # where there are any; else the original is the truth
+    is_exact: ClassVar[bool] = True  # every loss is 0 or 1
 
     @abstractmethod
     def answers(self, outputs: Tensors) -> Array:
         """Return what the model says, [examples, ...], reduced to what the metric looks at."""
+
+    @abstractmethod
+    def losses(self, answers: Array, truth: Array) -> Array:
+        """Return float64[examples] from 0 to 1: how bad each answer is.
+
+        Args:
+            answers: what a model said, as returned by `answers`.
+            truth: the labels, or the original's answers where there are none.
+        """
+
+
+class RightOrWrong(Metric):
+    """A metric for which an answer is right or wrong."""
 
     @abstractmethod
     def is_right(self, answers: Array, truth: Array) -> Array:
@@ -33,10 +47,13 @@ class Metric(ABC):
             truth: the labels, or the original's answers where there are none.
         """
 
+    def losses(self, answers: Array, truth: Array) -> Array:
+        return np.where(self.is_right(answers, truth), 0.0, 1.0)
+
 
 @final
 @dataclass(frozen=True)
-class Accuracy(Metric):
+class Accuracy(RightOrWrong):
     """The share of examples whose most likely class is the label."""
 
     name: ClassVar[str] = "accuracy"
@@ -53,11 +70,12 @@ class Accuracy(Metric):
 
 @final
 @dataclass(frozen=True)
-class Agreement(Metric):
+class Agreement(RightOrWrong):
     """The share of examples on which a model decides as the original does."""
 
     name: ClassVar[str] = "agreement"
     needs_labels: ClassVar[bool] = False
+    takes_labels: ClassVar[bool] = False
 
     threshold: float = 0.5  # of a single score, from which on the answer is class 1
 
@@ -70,7 +88,7 @@ class Agreement(Metric):
 
 @final
 @dataclass(frozen=True)
-class Within(Metric):
+class Within(RightOrWrong):
     """The share of examples whose every output value is within a tolerance of the truth."""
 
     name: ClassVar[str] = "within"
@@ -83,14 +101,80 @@ class Within(Metric):
             raise SettingError("--metric within", "a tolerance above 0", str(self.tolerance))
 
     def answers(self, outputs: Tensors) -> Array:
-        flat = [np.asarray(array, np.float64).reshape(len(array), -1) for array in outputs.values()]
-        return np.concatenate(flat, axis=1)
+        return _all_values(outputs)
 
     def is_right(self, answers: Array, truth: Array) -> Array:
-        wanted = np.asarray(truth, np.float64).reshape(len(truth), -1)
-        if wanted.shape != answers.shape:
-            raise DataError("label", f"{answers.shape[1]} values each", f"{wanted.shape[1]}")
-        return np.asarray((np.abs(answers - wanted) <= self.tolerance).all(axis=1))
+        return np.asarray((_errors(answers, truth) <= self.tolerance).all(axis=1))
+
+
+@final
+@dataclass(frozen=True)
+class TopK(RightOrWrong):
+    """The share of examples whose label is among the k most likely classes."""
+
+    name: ClassVar[str] = "top"
+    needs_labels: ClassVar[bool] = True
+
+    k: int
+
+    def __post_init__(self) -> None:
+        if self.k < 1:
+            raise SettingError("--metric top", "1 or more classes", str(self.k))
+
+    def answers(self, outputs: Tensors) -> Array:
+        name, values = next(iter(outputs.items()))
+        if values.ndim != 2 or values.dtype == object or values.shape[1] <= self.k:
+            hint = "`--metric accuracy` looks at the most likely class alone."
+            got = f"shape {values.shape}"
+            raise DataError(name, f"scores of more than {self.k} classes, [N, classes]", got, hint)
+        return values
+
+    def is_right(self, answers: Array, truth: Array) -> Array:
+        rows = np.arange(len(answers))
+        own = answers[rows, truth][:, None]
+        earlier = np.arange(answers.shape[1]) < np.asarray(truth)[:, None]
+        before = (answers > own) | ((answers == own) & earlier)  # a tie goes to the first
+        return np.asarray(before.sum(axis=1) < self.k)
+
+
+@final
+@dataclass(frozen=True)
+class ClippedError(Metric):
+    """The mean absolute error, of which no value counts for more than a limit, in its units."""
+
+    name: ClassVar[str] = "error"
+    needs_labels: ClassVar[bool] = False
+    is_exact: ClassVar[bool] = False
+
+    limit: float
+
+    def __post_init__(self) -> None:
+        if not 0 < self.limit < np.inf:
+            raise SettingError("--metric error", "a limit above 0", str(self.limit))
+
+    def answers(self, outputs: Tensors) -> Array:
+        return _all_values(outputs)
+
+    def losses(self, answers: Array, truth: Array) -> Array:
+        return np.asarray(np.fmin(_errors(answers, truth) / self.limit, 1.0).mean(axis=1))
+
+
+def _all_values(outputs: Tensors) -> Array:
+    """Return float64[examples, values] over all outputs."""
+    flat = [np.asarray(array, np.float64).reshape(len(array), -1) for array in outputs.values()]
+    return np.concatenate(flat, axis=1)
+
+
+def _errors(answers: Array, truth: Array) -> Array:
+    """Return how far off each value is, [examples, values].
+
+    Raises:
+        DataError: there are not as many labels for an example as values.
+    """
+    wanted = np.asarray(truth, np.float64).reshape(len(truth), -1)
+    if wanted.shape != answers.shape:
+        raise DataError("label", f"{answers.shape[1]} values each", f"{wanted.shape[1]}")
+    return np.abs(answers - wanted)
 
 
 def parse_metric(text: str, model: Model) -> Metric:
@@ -104,15 +188,28 @@ def parse_metric(text: str, model: Model) -> Metric:
         return Accuracy(score_threshold(model))
     if name == "agreement" and not value:
         return Agreement(score_threshold(model))
-    if name == "within":
+    kind = _WITH_VALUE.get(name)
+    if kind is not None:
         try:
-            found = Within(float(value))
+            found = kind(value)
         except ValueError:
-            found = None
-        if found is not None:
+            raise SettingError(
+                "--metric", f"{name} with a number, such as {name}:1", text
+            ) from None
+        if not isinstance(found, TopK):
             _check_lengths(model)
-            return found
-    raise SettingError("--metric", "accuracy, agreement or within:TOLERANCE", text)
+        return found
+    raise SettingError("--metric", METRICS, text)
+
+
+_WITH_VALUE: dict[str, Callable[[str], Metric]] = {
+    "top": lambda value: TopK(int(value)),
+    "within": lambda value: Within(float(value)),
+    "error": lambda value: ClippedError(float(value)),
+}
+
+METRICS = "accuracy, top:K, agreement, within:TOLERANCE or error:LIMIT"
+"""What can be asked for."""
 
 
 def _check_lengths(model: Model) -> None:
@@ -172,44 +269,6 @@ def decide(outputs: Tensors, threshold: float) -> Array:
         f"shape {values.shape}",
         "use `--metric within:TOLERANCE` for a model that is no classifier.",
     )
-
-
-def collect(
-    runner: Runner, batches: Iterable[Tensors], metric: Metric, padded: int | None = None
-) -> Array:
-    """Run all batches; return the answers in order, [examples, ...].
-
-    Args:
-        runner: what answers.
-        batches: inputs in order.
-        metric: reduces outputs to answers.
-        padded: the batch size that the graph insists on; None when it takes any.
-    """
-    parts = [metric.answers(outputs) for outputs in responses(runner, batches, padded)]
-    return np.concatenate(parts)
-
-
-def responses(
-    runner: Runner, batches: Iterable[Tensors], padded: int | None = None
-) -> Iterator[Tensors]:
-    """Yield the outputs for each batch.
-
-    Args:
-        runner: what answers.
-        batches: inputs in order.
-        padded: the batch size that the graph insists on; None when it takes any.
-    """
-    for batch in batches:
-        count = len(next(iter(batch.values())))
-        if padded is None or count == padded:
-            yield runner(batch)
-            continue
-        filler = padded - count
-        full = {
-            name: np.concatenate([array, np.repeat(array[-1:], filler, axis=0)])
-            for name, array in batch.items()
-        }
-        yield {name: array[:count] for name, array in runner(full).items()}
 
 
 def _like(truth: Array, answers: Array) -> Array:

@@ -72,10 +72,10 @@ def counted(record: VariantRecord) -> list[Fact]:
     found = record.certificate
     if found is None:
         return []
-    worse = "Answered differently" if found.kind == "agreement" else "Only the original right"
-    facts = [Fact("Examples", f"{found.n:,}"), Fact(worse, f"{found.worse:,}")]
-    if found.kind == "labels":
-        facts.append(Fact("Only the variant right", f"{found.better:,}"))
+    worse, better = _COUNTED[found.kind]
+    facts = [Fact(f"{found.unit.capitalize()}s", f"{found.n:,}"), Fact(worse, f"{found.worse:,}")]
+    if better:
+        facts.append(Fact(better, f"{found.better:,}"))
     return [
         *facts,
         Fact("Estimate", numbers.share(found.drop)),
@@ -84,6 +84,13 @@ def counted(record: VariantRecord) -> list[Fact]:
         Fact("p-value", numbers.probability(found.p_value)),
         Fact("Result", "certified" if found.certified else "not certified"),
     ]
+
+
+_COUNTED = {
+    "labels": ("Only the original right", "Only the variant right"),
+    "losses": ("The original did better", "The variant did better"),
+    "agreement": ("Answered differently", ""),
+}
 
 
 def bindings(manifest: Manifest) -> list[Fact]:

@@ -32,6 +32,10 @@ def _loss(budget: Budget) -> str:
         return f"at most {lost} of answers differ from the original's"
     if name == "within":
         return f"the share of answers within {value} of the truth drops by at most {lost}"
+    if name == "error":
+        return f"the mean error, capped at {value}, rises by at most {lost} of that"
+    if name == "top":
+        return f"top-{value} accuracy drops by at most {lost}"
     return f"{budget.metric} drops by at most {lost}"
 
 
@@ -48,7 +52,7 @@ def evidence(record: VariantRecord) -> str:
     found = record.certificate
     if found is None:
         return ""
-    where = f"On {found.n:,} examples nobody had looked at"
+    where = f"On {found.n:,} {found.unit}s nobody had looked at"
     return f"{where}, it {_counted(found)}: {_concluded(found)}."
 
 
@@ -91,6 +95,8 @@ def support(manifest: Manifest) -> str:
 def _counted(found: Certificate) -> str:
     if found.kind == "agreement":
         return f"answered {found.worse:,} differently from the original"
+    if found.kind == "losses":
+        return f"did worse than the original on {found.worse:,} and better on {found.better:,}"
     return (
         f"got {found.worse:,} wrong that the original had right and {found.better:,} right "
         "that the original had wrong"
@@ -108,7 +114,7 @@ def _concluded(found: Certificate) -> str:
         return f"{sure} {lost} is at most {upper}"
     text = f"{sure} {lost} can only be said to be at most {upper}, which is no certificate"
     if found.examples_needed is not None:
-        text += f"; about {found.examples_needed:,} examples would be needed"
+        text += f"; about {found.examples_needed:,} {found.unit}s would be needed"
     return text
 
 
@@ -117,7 +123,11 @@ def dropped(found: Certificate) -> str:
     if found.kind == "agreement":
         return "the share of answers that differ"
     name, _, value = found.metric.partition(":")
-    return f"the drop in answers within {value}" if name == "within" else f"the {name} drop"
+    if name == "within":
+        return f"the drop in answers within {value}"
+    if name == "error":
+        return f"the rise in error as a share of {value}"
+    return f"the top-{value} accuracy drop" if name == "top" else f"the {name} drop"
 
 
 def unproven(manifest: Manifest) -> str:

@@ -10,7 +10,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from tradewind.evidence import PairedCounts
+from tradewind.evidence import Paired, PairedCounts
 from tradewind.runners import ConfidenceRule, Scores, fit_agreement, fit_margin
 from tradewind.search.costs import cost_of
 from tradewind.search.job import Job
@@ -120,13 +120,13 @@ def _last_stages(
     return sorted([baseline, *keeping], key=cost)[:_FINALS]
 
 
-def _needed(job: Job, counts: PairedCounts) -> float:
+def _needed(job: Job, counts: Paired) -> float:
     """Return the budget at which a certificate would be about as likely as not.
 
     One lost answer more than was seen is assumed, so that a few lucky examples do not count.
     """
     quantile = NormalDist().inv_cdf(job.budget.confidence)
-    n = max(len(job.splits.certify), 1)
+    n = max(job.units(job.splits.certify), 1)
     drop = counts.drop + 1 / counts.n
     disagreement = counts.disagreement + 1 / counts.n
     return float(drop + quantile * np.sqrt(disagreement / n))

@@ -4,14 +4,20 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from tradewind.budget import Budget
 from tradewind.bundle import Drop
 from tradewind.engines import OnnxRuntime
 from tradewind.evidence import (
+    Certificate,
+    Paired,
     PairedCounts,
+    PairedLosses,
     certify_agreement,
+    certify_losses,
     certify_with_labels,
     drop_upper_bound,
     fixed_sequence,
+    losses_upper_bound,
 )
 from tradewind.search.costs import cost_of, no_gain
 from tradewind.search.job import Job
@@ -57,17 +63,25 @@ def order(job: Job, baseline: Trial, trials: list[Trial]) -> list[Trial]:
     return [trial for _, _, trial in front]
 
 
-def _why_not(job: Job, price: float, counts: PairedCounts) -> str:
+def _why_not(job: Job, price: float, paired: Paired) -> str:
     if price > WORTHWHILE:
         return no_gain(job, price)
-    if counts.drop > job.budget.max_drop:
-        return f"loses {counts.drop:.1%} of right answers on {counts.n} examples"
+    if paired.drop > job.budget.max_drop:
+        what = "of right answers" if isinstance(paired, PairedCounts) else "on average"
+        return f"loses {paired.drop:.1%} {what} on {paired.n} {_units(paired)}"
     return ""
 
 
-def _risk(job: Job, counts: PairedCounts) -> float:
+def _units(paired: Paired) -> str:
+    return "groups" if isinstance(paired, PairedLosses) and paired.unit == "group" else "examples"
+
+
+def _risk(job: Job, paired: Paired) -> float:
     """Return the drop that the select split cannot rule out; p-values tie where it is small."""
-    return drop_upper_bound(counts, job.budget.confidence)
+    budget = job.budget
+    if isinstance(paired, PairedLosses):
+        return losses_upper_bound(paired, budget.max_drop, budget.confidence)
+    return drop_upper_bound(paired, budget.confidence)
 
 
 class Certifier:
@@ -88,8 +102,8 @@ class Certifier:
             self._answers = job.answers(
                 runner, self._indices, baseline.load.batch_size, now + (until - now) / 3
             )
-        self._right = job.right(self._answers, self._answers, self._indices)
-        baseline.loss = self.loss(self._right)
+        self._losses = job.losses(self._answers, self._answers, self._indices)
+        baseline.loss = self.loss(self._losses)
         self._until = until
 
     @property
@@ -97,9 +111,9 @@ class Certifier:
         """How many examples certificates rest on."""
         return len(self._answers)
 
-    def loss(self, right: Array) -> float | None:
-        """Return the share of wrong answers; None where nothing tells right from wrong."""
-        return 1.0 - float(np.mean(right)) if self._job.has_truth else None
+    def loss(self, losses: Array) -> float | None:
+        """Return the mean loss; None where nothing tells right from wrong."""
+        return float(np.mean(losses)) if self._job.has_truth else None
 
     def run(self, trials: list[Trial], progress: Progress) -> None:
         """Certify variants in the order given, until the first that fails."""
@@ -129,22 +143,31 @@ class Certifier:
             answers = job.answers(runner, indices, trial.load.batch_size, self._until)
             counted = runner.answered
         trial.answered = tuple(count / sum(counted) for count in counted)
-        right = job.right(answers, self._answers, indices)
-        counts = PairedCounts.from_correct(self._right[: len(right)], right)
-        if job.has_truth:
-            certificate = certify_with_labels(
-                counts, budget.max_drop, budget.confidence, budget.metric
-            )
-        else:
-            certificate = certify_agreement(
-                counts.worse, counts.n, budget.max_drop, budget.confidence, budget.metric
-            )
+        losses = job.losses(answers, self._answers, indices)
+        paired = job.paired(self._losses, losses, self._indices)
+        certificate = certify(paired, budget, has_truth=job.has_truth)
         trial.certificate = certificate
-        trial.loss = self.loss(right)
+        trial.loss = self.loss(losses)
         trial.drop = Drop(certificate.drop, certificate.drop_upper)
         if not certificate.certified:
             trial.refusals.append(why_uncertified(trial))
         return certificate.p_value
+
+
+def certify(paired: Paired, budget: Budget, *, has_truth: bool) -> Certificate:
+    """Test what two models did on examples that no earlier step has seen.
+
+    Args:
+        paired: what they did.
+        budget: the promise.
+        has_truth: whether labels told right from wrong, rather than the original.
+    """
+    allowed, confidence, metric = budget.max_drop, budget.confidence, budget.metric
+    if isinstance(paired, PairedLosses):
+        return certify_losses(paired, allowed, confidence, metric)
+    if has_truth:
+        return certify_with_labels(paired, allowed, confidence, metric)
+    return certify_agreement(paired.worse, paired.n, allowed, confidence, metric)
 
 
 def why_uncertified(trial: Trial) -> str:
@@ -152,15 +175,22 @@ def why_uncertified(trial: Trial) -> str:
     found = trial.certificate
     assert found is not None
     text = (
-        f"not certified: lost {found.drop:.2%} on {found.n} examples, "
+        f"not certified: lost {found.drop:.2%} on {found.n} {found.unit}s, "
         f"at most {found.drop_upper:.2%} at {found.confidence:.0%} confidence, "
         f"more than the {found.max_drop:.2%} allowed"
     )
     if found.examples_needed is not None and found.examples_needed > found.n:
-        text += f"; about {found.examples_needed} examples would be needed"
+        text += f"; about {found.examples_needed} {found.unit}s would be needed"
     return text
 
 
 def _shuffled(job: Job) -> Array:
-    """Return the certify split in an order of its own: a prefix of it is a random part."""
-    return np.random.default_rng((job.settings.seed, 1)).permutation(job.splits.certify)
+    """Return the certify split in an order of its own: a prefix of it is a random part.
+
+    The examples of a group stay together.
+    """
+    order = np.random.default_rng((job.settings.seed, 1)).permutation(job.splits.certify)
+    if job.dataset.groups is None:
+        return order
+    _, first, number = np.unique(job.dataset.groups[order], return_index=True, return_inverse=True)
+    return order[np.argsort(first[number], kind="stable")]

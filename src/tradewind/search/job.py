@@ -8,7 +8,14 @@ import numpy as np
 from tradewind.budget import Budget
 from tradewind.data import Dataset, Splits, Unlabelled, check_labels
 from tradewind.errors import DataError, SettingError
-from tradewind.measure import Accuracy, Hardware, Metric, collect, responses
+from tradewind.evidence import (
+    Paired,
+    PairedCounts,
+    PairedLosses,
+    losses_examples_needed,
+    minimum_examples,
+)
+from tradewind.measure import Accuracy, Hardware, Metric, TopK, collect, responses
 from tradewind.model import Model
 from tradewind.passes import Observed
 from tradewind.runners import Runner, Scores
@@ -39,9 +46,7 @@ class Job:
     @property
     def has_truth(self) -> bool:
         """Whether answers are compared with labels rather than with the original's."""
-        if self.metric.needs_labels:
-            return True
-        return self.metric.name == "within" and self.dataset.labels is not None
+        return self.metric.takes_labels and self.dataset.labels is not None
 
     def timed(self) -> Array:
         """Return the examples that timing may use, those of the select split at random.
@@ -109,8 +114,8 @@ class Job:
             if scores is not None:
                 logits.append(scores.logits(outputs).astype(np.float32))
         found = np.concatenate(answers)
-        right = self.right(found, found if original is None else original, indices)
-        return Seen(found, right, np.concatenate(logits) if logits else None)
+        losses = self.losses(found, found if original is None else original, indices)
+        return Seen(found, losses, np.concatenate(logits) if logits else None)
 
     def _batches(self, indices: Array, batch_size: int, until: float) -> Iterator[Tensors]:
         clock = self.deadline.clock
@@ -119,8 +124,8 @@ class Job:
                 return
             yield batch
 
-    def right(self, answers: Array, original: Array, indices: Array) -> Array:
-        """Return bool[n]: which answers count as right.
+    def losses(self, answers: Array, original: Array, indices: Array) -> Array:
+        """Return float64[n] from 0 to 1: how bad each answer is.
 
         Args:
             answers: a model's, for the first n of `indices`.
@@ -129,9 +134,46 @@ class Job:
         """
         count = len(answers)
         if not self.has_truth:
-            return self.metric.is_right(answers, original[:count])
+            return self.metric.losses(answers, original[:count])
         assert self.dataset.labels is not None  # checked by `check_truth`
-        return self.metric.is_right(answers, self.dataset.labels[indices[:count]])
+        return self.metric.losses(answers, self.dataset.labels[indices[:count]])
+
+    def paired(self, before: Array, after: Array, indices: Array) -> Paired:
+        """Return what two models did, as a test takes it.
+
+        Args:
+            before: float64[m], the losses of the original on the first m of `indices`.
+            after: float64[n], n <= m, those of a variant.
+            indices: which examples they belong to; those of a group one after the other.
+        """
+        count = len(after)
+        groups = self.dataset.groups
+        if groups is None:
+            if self.metric.is_exact:
+                return PairedCounts.from_correct(before[:count] < 0.5, after < 0.5)
+            return PairedLosses(after - before[:count])
+        own = groups[indices]
+        if count < len(indices) and own[count] == own[count - 1] and own[0] != own[count - 1]:
+            count = int(np.flatnonzero(own[:count] != own[count])[-1]) + 1  # whole groups only
+        return PairedLosses.by_group(after[:count] - before[:count], own[:count])
+
+    def units(self, indices: Array) -> int:
+        """Return how many independent examples, or groups, there are among `indices`."""
+        groups = self.dataset.groups
+        return len(indices if groups is None else np.unique(groups[indices]))
+
+    @property
+    def unit(self) -> str:
+        """What is independent of each other and counted."""
+        return "example" if self.dataset.groups is None else "group"
+
+    @property
+    def least_units(self) -> int:
+        """How many are needed for a certificate, even if no answer changes."""
+        budget = self.budget
+        if self.metric.is_exact and self.dataset.groups is None:
+            return minimum_examples(budget.max_drop, budget.confidence)
+        return losses_examples_needed(0.0, 0.0, budget.max_drop, budget.confidence) or 1
 
 
 def check_truth(model: Model, dataset: Dataset, metric: Metric) -> None:
@@ -149,7 +191,7 @@ def check_truth(model: Model, dataset: Dataset, metric: Metric) -> None:
             "data without",
             "add them, or certify without labels: `--metric agreement`.",
         )
-    if labels is None or not isinstance(metric, Accuracy):
+    if labels is None or not isinstance(metric, (Accuracy, TopK)):
         return
     output = model.signature.outputs[0]
     is_text = output.datatype is Datatype.BYTES
@@ -167,7 +209,7 @@ def check_truth(model: Model, dataset: Dataset, metric: Metric) -> None:
             f"{dataset.source}: label",
             "whole numbers, one class each",
             str(labels.dtype),
-            "for a model that puts out numbers use `--metric within:TOLERANCE`.",
+            "for a model that puts out numbers use `--metric within:TOLERANCE` or `error:LIMIT`.",
         )
     width = output.shape[-1] if len(output.shape) > 1 else None
     if np.dtype(output.datatype.numpy).kind == "f" and isinstance(width, int):

@@ -9,7 +9,6 @@ from tradewind.budget import Budget
 from tradewind.bundle import Refusal
 from tradewind.data import Dataset, Unlabelled, split, without_known
 from tradewind.errors import Stopped
-from tradewind.evidence import minimum_examples
 from tradewind.measure import parse_metric, this_machine
 from tradewind.model import Model
 from tradewind.search.certifying import Certifier, order
@@ -164,11 +163,10 @@ class _Search:
     def _why_nothing(self, reason: str) -> str:
         """Say what kept everything cheaper from being certified."""
         job = self._job
-        least = minimum_examples(job.budget.max_drop, job.budget.confidence)
-        have = len(job.splits.certify)
+        least, have = job.least_units, job.units(job.splits.certify)
         if have < least:
             return (
-                f"{reason}: {have} examples were left to certify on, and at least {least} are "
+                f"{reason}: {have} {job.unit}s were left to certify on, and at least {least} are "
                 f"needed for a {job.budget.max_drop:.2%} budget at {job.budget.confidence:.0%}"
             )
         if not self._is_complete:
@@ -178,17 +176,16 @@ class _Search:
     def _warn(self, screen: Screen) -> None:
         """Tell what will make certificates impossible, before time is spent."""
         job = self._job
-        least = minimum_examples(job.budget.max_drop, job.budget.confidence)
-        have = len(job.splits.certify)
+        least, have = job.least_units, job.units(job.splits.certify)
         if have < least:
             self._told.note(
-                f"{have} examples are left to certify on, but a {job.budget.max_drop:.2%} budget "
-                f"needs at least {least} even if no answer changes: nothing can be certified"
+                f"{have} {job.unit}s are left to certify on, but a {job.budget.max_drop:.2%} "
+                f"budget needs at least {least} even if no answer changes: nothing can be certified"
             )
-        is_right = screen.baseline.seen.right
-        if job.has_truth and is_right.mean() < 0.5:
+        losses = screen.baseline.seen.losses
+        if job.has_truth and losses.mean() > 0.5:
             self._told.note(
-                f"the original is right on only {is_right.mean():.1%} of {len(is_right)} "
+                f"the original is right on only {1 - losses.mean():.1%} of {len(losses)} "
                 "examples: check the labels and --preprocess"
             )
 

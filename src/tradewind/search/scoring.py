@@ -1,6 +1,6 @@
 """Whether cascades can be built here, and what their stages are judged by."""
 
-from tradewind.measure import Within
+from tradewind.measure import Accuracy, Agreement
 from tradewind.runners import Scores, look_like_probabilities, obstacle, score_output
 from tradewind.search.job import Job
 from tradewind.tensors import Tensors
@@ -13,8 +13,11 @@ def find_scores(job: Job, sample: Tensors) -> tuple[Scores | None, str]:
         job: what the search works on.
         sample: the original's outputs for a few examples.
     """
-    if isinstance(job.metric, Within):
-        return None, "only class scores tell how sure an answer is, and this model puts out numbers"
+    if not isinstance(job.metric, (Accuracy, Agreement)):
+        return (
+            None,
+            "only class scores tell how sure an answer is, and something else is judged here",
+        )
     if job.budget.objective == "memory":
         return None, "several models in memory need more of it than one"
     if why := obstacle(job.model.signature):

@@ -110,7 +110,10 @@ class Screen:
         seen = job.see(
             runner, job.splits.select, found.load.batch_size, job.deadline.at(0.2), self.scores
         )
-        trial.seen, trial.select = seen, PairedCounts.from_correct(seen.right, seen.right)
+        trial.seen, trial.select = (
+            seen,
+            self._job.paired(seen.losses, seen.losses, job.splits.select),
+        )
         if job.budget.objective == "memory":
             trial.peak_memory_bytes = peak_of(plan, self._inputs)
         return Baseline(trial, runner, sample, seen)
@@ -164,11 +167,11 @@ class Screen:
             where = job.model.origin.source
             judge(self.baseline.sample, runner(job.sample()), where, trial.is_original)
             trial.seen = self._see(runner, trial.load)
-        right = self.baseline.seen.right[: len(trial.seen)]
-        trial.select = PairedCounts.from_correct(right, trial.seen.right)
+        before, after = self.baseline.seen.losses, trial.seen.losses
+        trial.select = job.paired(before, after, job.splits.select)
         least = min(HOPELESS, len(self.baseline.seen))
-        if trial.select.n < least:
-            trial.refusals.append(f"time ran out after {trial.select.n} of {least} examples")
+        if len(trial.seen) < least:
+            trial.refusals.append(f"time ran out after {len(trial.seen)} of {least} examples")
         return trial
 
     def _measured(self, graph: Graph, engines: list[Engine]) -> Trial:

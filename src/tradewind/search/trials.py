@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from tradewind.bundle import Drop, Percentiles
-from tradewind.evidence import Certificate, PairedCounts
+from tradewind.evidence import Certificate, Paired
 from tradewind.measure import Ratio
 from tradewind.search.plans import Plan
 from tradewind.tensors import Array
@@ -27,16 +29,21 @@ class Seen:
 
     Args:
         answers: reduced to what the metric looks at.
-        right: bool[n], which of them count as right.
+        losses: float64[n] from 0 to 1, how bad each of them is.
         logits: float32[n, classes]; None where there are no class scores.
     """
 
     answers: Array
-    right: Array
+    losses: Array
     logits: Array | None = None
 
     def __len__(self) -> int:
-        return len(self.right)
+        return len(self.losses)
+
+    @property
+    def right(self) -> Array:
+        """bool[n]: which answers count as right."""
+        return np.asarray(self.losses < 0.5)
 
 
 @dataclass
@@ -50,7 +57,7 @@ class Trial:
     cpu_s: float  # quick estimate of CPU time per example under `load`
     name: str = ""
     is_baseline: bool = False
-    select: PairedCounts | None = None
+    select: Paired | None = None
     seen: Seen | None = None  # on the select split
     certificate: Certificate | None = None
     answered: tuple[float, ...] = ()  # share of the certify split that each stage answered
