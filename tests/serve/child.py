@@ -97,11 +97,17 @@ def start(**settings: Any) -> Iterator[Child]:
         process.communicate()
 
 
-def spawn(**settings: Any) -> "subprocess.Popen[str]":
-    """Start the script of the child with the port free to choose, unless it is given."""
+def spawn(*, wrapper: str = "", **settings: Any) -> "subprocess.Popen[str]":
+    """Start the script of the child with the port free to choose, unless it is given.
+
+    Args:
+        wrapper: a program that changes the process before it runs its first argument.
+        settings: of the server.
+    """
     script = Path(__file__).with_name("child_server.py")
+    before = ["-c", wrapper] if wrapper else []
     return subprocess.Popen(
-        [sys.executable, str(script), json.dumps({"port": 0, **settings})],
+        [sys.executable, *before, str(script), json.dumps({"port": 0, **settings})],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -14,7 +14,7 @@ from tradewind.serve.batching import Threads
 from tradewind.serve.descriptors import make_room
 from tradewind.serve.leaving import await_end_of_others, leave_at_once, native_threads
 from tradewind.serve.listening import Listener
-from tradewind.serve.observing import ServerMetrics
+from tradewind.serve.observing import Recording, ServerMetrics
 from tradewind.serve.port import ClaimedPort, claim_port
 from tradewind.serve.residency import FixedCatalog, warm_up
 from tradewind.serve.security import Gate, certificates_of, gate_of, is_loopback
@@ -86,6 +86,7 @@ class _Server:
         self._gate = gate
         self._port = port
         self._admin = admin
+        self._recording = Recording(settings.observing, __version__)
         self._stop = asyncio.Event()
         self._is_listening = False
 
@@ -114,6 +115,7 @@ class _Server:
             sweeping.cancel()
             for pool in threads:
                 pool.close()
+            self._recording.close()
 
     def _assemble(self) -> tuple[list[Listener], Bodies, list[Threads]]:
         settings, gate = self._settings, self._gate
@@ -125,13 +127,15 @@ class _Server:
             lambda: [found.metrics for found in catalog.endpoints()],
             self._is_ready,
             __version__,
+            settings.observing,
+            self._recording.dropped,
         )
         routes = Routes(catalog, metrics, self._is_ready, settings.server_name, __version__)
         bodies = Bodies(settings.max_body_bytes, settings.max_held_bytes, settings.read_timeout_s)
-        exchange = Exchange(translators)
+        exchange = Exchange(translators, tells_timing=settings.observing.server_timing)
 
         def listener(port: ClaimedPort, gate: Gate) -> Listener:
-            app = App(routes, catalog, exchange, bodies, metrics, gate)
+            app = App(routes, catalog, exchange, bodies, metrics, gate, self._recording.watch)
             return Listener(app, port, settings, certificates_of(settings.security))
 
         if self._admin is None:

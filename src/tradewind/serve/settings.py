@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from typing import final
 
 from tradewind.errors import SettingError
+from tradewind.serve.observing.settings import Observing
 from tradewind.serve.security.settings import Security
 
 _OPEN = Security()
+_UNWATCHED = Observing()
 
 
 @final
@@ -27,6 +29,7 @@ class Settings:
     read_timeout_s: float = 60.0  # for the client to send its body
     drain_timeout_s: float = 30.0
     server_name: str = "tradewind"  # in GET /v2; some clients insist on triton
+    observing: Observing = _UNWATCHED  # what is recorded besides counts
     security: Security = _OPEN  # keys, tokens and certificates
     admin_host: str = "127.0.0.1"
     admin_port: int | None = None  # where alone the server can be managed; none is the same port

@@ -8,9 +8,11 @@ from tradewind.serve.observing.model import ModelMetrics
 from tradewind.serve.observing.recording import Recording
 from tradewind.serve.observing.settings import Observing
 from tradewind.serve.observing.statistics import ModelStatistics, statistics
+from tradewind.serve.observing.timing import HEADER, server_timing
 from tradewind.serve.observing.watch import Watch
 
 __all__ = [
+    "HEADER",
     "About",
     "Account",
     "Capture",
@@ -22,5 +24,6 @@ __all__ = [
     "ServerMetrics",
     "Watch",
     "merged",
+    "server_timing",
     "statistics",
 ]

@@ -14,7 +14,7 @@ class Observing:
     """What the server records about requests besides counting them."""
 
     access_log: str = ""  # a file for one line of JSON a request; "-" for stderr, "" for none
-    server_timing: bool = True  # tell every client in a header where its time went
+    server_timing: bool = False  # tell every client in a header where its time went
     otlp_endpoint: str = ""  # where spans are sent, as http://HOST:4318/v1/traces; "" for nowhere
     trace_rate: float = 1.0  # the share of requests that is traced unless the caller decided
     triton_metrics: bool = False  # show the metrics under Triton's names too

@@ -1,6 +1,7 @@
 """Spans of requests, sent to a collector of OpenTelemetry (OTLP over HTTP)."""
 
 import logging
+import os
 import random
 from collections.abc import Iterator, Sequence
 from typing import Any, final
@@ -59,10 +60,10 @@ class Spans(Sink[Account]):
         logging.getLogger("opentelemetry.exporter.otlp.proto.http").setLevel(logging.CRITICAL)
         self._endpoint = endpoint
         self._exporter = OTLPSpanExporter(endpoint=endpoint, timeout=5)
-        # what the environment says (OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES) goes first
-        self._resource = Resource({"service.name": "tradewind", "service.version": version}).merge(
-            Resource.create()
-        )
+        told = {"service.name": "tradewind", "service.version": version}
+        if "OTEL_SERVICE_NAME" in os.environ:
+            del told["service.name"]
+        self._resource = Resource.create(told)
 
     @property
     def kind(self) -> str:

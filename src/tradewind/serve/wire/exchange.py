@@ -1,5 +1,6 @@
 """One inference over REST: body in, body out."""
 
+import time
 from functools import partial
 from weakref import WeakKeyDictionary
 
@@ -7,6 +8,7 @@ from tradewind.errors import RequestError
 from tradewind.serve.batching.threads import Threads
 from tradewind.serve.endpoint import Endpoint
 from tradewind.serve.messages import Arrival, Request
+from tradewind.serve.observing import HEADER, server_timing
 from tradewind.serve.wire.inference import Encoded, Wire
 from tradewind.serve.wire.packing import WORTH_BYTES, accepted, pack
 from tradewind.serve.wire.rsgi import Headers, RequestHeaders
@@ -22,10 +24,12 @@ class Exchange:
 
     Args:
         translators: threads for long bodies, apart from those that compute.
+        tells_timing: whether responses say where their time went.
     """
 
-    def __init__(self, translators: Threads) -> None:
+    def __init__(self, translators: Threads, *, tells_timing: bool = False) -> None:
         self._translators = translators
+        self._tells_timing = tells_timing
         self._wires: WeakKeyDictionary[Endpoint, Wire] = WeakKeyDictionary()
 
     async def infer(
@@ -41,19 +45,28 @@ class Exchange:
         wire = self._wires.get(endpoint)
         if wire is None:
             wire = self._wires[endpoint] = Wire(endpoint.model, endpoint.rules)
+        began_s = time.perf_counter()
         request = await self._understand(wire, headers, body, arrival)
+        understood_s = time.perf_counter()
         response = await endpoint.answer(request)
+        answered_s = time.perf_counter()
         if any(array.size > _LONG_ELEMENTS for array in response.outputs.values()):
             encoded = await self._translators.run(partial(wire.encode, request, response))
         else:
             encoded = wire.encode(request, response)
+        encode_s = time.perf_counter() - answered_s
+        endpoint.metrics.count_translation(understood_s - began_s, encode_s)
+        told = _headers(encoded)
+        if self._tells_timing:
+            spent = (understood_s, response.queue_s, response.compute_s, answered_s)
+            told = [*told, (HEADER, server_timing(arrival.at_s, *spent))]
         if len(encoded.body) < WORTH_BYTES:
-            return _headers(encoded), encoded.body
+            return told, encoded.body
         encoding = accepted(headers.get("accept-encoding"))
         if encoding is None:
-            return [*_headers(encoded), _VARIES], encoded.body
+            return [*told, _VARIES], encoded.body
         packed = await self._translators.run(partial(pack, encoded.body, encoding))
-        return [*_headers(encoded), ("content-encoding", encoding), _VARIES], packed
+        return [*told, ("content-encoding", encoding), _VARIES], packed
 
     async def _understand(
         self, wire: Wire, headers: RequestHeaders, body: bytes, arrival: Arrival

@@ -4,7 +4,10 @@ from collections.abc import AsyncIterator, Awaitable
 from typing import Any, final
 
 from tradewind.serve.observing import Account, Watch
+from tradewind.serve.refusals import Reason
 from tradewind.serve.wire.rsgi import Headers, HttpProtocol, Scope
+
+_REASONS = {400: Reason.INVALID.value, 500: "failed"}  # where no refusal says it
 
 
 @final
@@ -51,6 +54,7 @@ class Watched:
         if not account.status:
             account.status = status
             account.sent_bytes = len(body)
+            account.reason = account.reason or _REASONS.get(status, "")
         if account.trace is not None:
             headers = [*headers, ("traceresponse", account.trace.header)]
         self._protocol.response_bytes(status, headers, body)
