@@ -1,0 +1,51 @@
+"""The messages of every service, from the `.proto` files in `protos`.
+
+`schema.binpb` is made of them by
+
+    python -m grpc_tools.protoc -I. --descriptor_set_out=schema.binpb *.proto
+"""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from google.protobuf import descriptor_pb2, descriptor_pool, json_format, message_factory
+from google.protobuf.message import DecodeError
+
+from tradewind.serve.wire.grpc.status import Code, Status
+
+COMPILED = Path(__file__).parent / "protos" / "schema.binpb"
+
+
+@cache
+def pool() -> Any:
+    """Return the descriptors, apart from those of other users of protobuf in this process."""
+    found = descriptor_pool.DescriptorPool()
+    files = descriptor_pb2.FileDescriptorSet.FromString(COMPILED.read_bytes())
+    for file in files.file:
+        found.Add(file)
+    return found
+
+
+@cache
+def message_type(name: str) -> Any:
+    """Return the class of a message by its full name."""
+    return message_factory.GetMessageClass(pool().FindMessageTypeByName(name))
+
+
+def parse(name: str, content: bytes | bytearray | memoryview) -> Any:
+    """Return the message called `name` that some bytes hold.
+
+    Raises:
+        Status: they hold none.
+    """
+    try:
+        return message_type(name).FromString(bytes(content))
+    except DecodeError as error:
+        raise Status(Code.INVALID_ARGUMENT, f"{name}: expected a message, got {error}") from error
+
+
+def write(name: str, told: dict[str, Any]) -> list[bytes]:
+    """Return the message called `name`; fields that it does not have are left out."""
+    message = json_format.ParseDict(told, message_type(name)(), ignore_unknown_fields=True)
+    return [message.SerializeToString()]
