@@ -25,6 +25,7 @@ from sklearn.ensemble import (
     HistGradientBoostingRegressor,
     RandomForestClassifier,
     RandomForestRegressor,
+    VotingClassifier,
 )
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -209,3 +210,14 @@ def test_an_import_says_how_far_it_was_compared(numbers: Array) -> None:
     assert parity is not None
     assert parity.examples >= 300
     assert parity.largest < 1e-3
+
+
+def test_soft_votes_are_imported_and_the_estimator_stays_as_it_was(
+    numbers: Array, random: np.random.Generator
+) -> None:
+    labels = (numbers[:, 0] > 0).astype(int) + (numbers[:, 1] > 0)
+    # trees and saturated lines would tie, and rounding would decide
+    members = [("sharp", LogisticRegression()), ("soft", LogisticRegression(C=0.1))]
+    estimator = VotingClassifier(members, voting="soft").fit(numbers, labels)
+    assert load_model(estimator).origin.parity is not None
+    assert estimator.flatten_transform

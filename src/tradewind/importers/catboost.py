@@ -39,18 +39,12 @@ class CatboostImporter(Importer):
         return library is not None and isinstance(source, library.CatBoost)
 
     def load(self, source: object) -> Model:
-        where = source.name if isinstance(source, Path) else type(source).__name__
-        with tempfile.TemporaryDirectory(prefix="tradewind-") as folder:
-            written = Path(folder) / "model.json"
-            if isinstance(source, Path):
-                return self._load_file(source, written)
-            try:
-                source.save_model(str(written), format="json")  # type: ignore[attr-defined]
-            except Exception as error:  # CatBoostError
-                hint = "call `fit` first."
-                raise ModelError(where, "a fitted model", str(error)[:300], hint) from error
-            forest, request = _read(written.read_bytes(), where)
-        original = InLibrary(self.name, source, request)
+        if isinstance(source, Path):
+            with tempfile.TemporaryDirectory(prefix="tradewind-") as folder:
+                return self._load_file(source, Path(folder) / "model.json")
+        where = type(source).__name__
+        forest = forest_of(source, where)
+        original = InLibrary(self.name, source, _asking(forest))
         return import_forest(forest, Origin(self.name, where), original, infinite=True)
 
     def _load_file(self, path: Path, written: Path) -> Model:
@@ -67,8 +61,23 @@ class CatboostImporter(Importer):
         return import_file(found, self.name, read, infinite=True, source=path)
 
 
+def forest_of(model: Any, where: str) -> Forest:
+    """Return the trees of a model in memory."""
+    with tempfile.TemporaryDirectory(prefix="tradewind-") as folder:
+        written = Path(folder) / "model.json"
+        try:
+            model.save_model(str(written), format="json")
+        except Exception as error:  # CatBoostError
+            hint = "call `fit` first."
+            raise ModelError(where, "a fitted model", str(error)[:300], hint) from error
+        return files.read(written.read_bytes(), where)
+
+
 def _read(content: bytes, where: str) -> tuple[Forest, dict[str, Any]]:
     forest = files.read(content, where)
+    return forest, _asking(forest)
+
+
+def _asking(forest: Forest) -> dict[str, Any]:
     kind = "RawFormulaVal" if forest.link == "identity" else "Exponent"
-    answer = kind if forest.classes is None else "Probability"
-    return forest, asking(forest, answer=answer)
+    return asking(forest, answer=kind if forest.classes is None else "Probability")

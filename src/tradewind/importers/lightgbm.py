@@ -40,12 +40,13 @@ class LightgbmImporter(Importer):
 
             return import_file(source, self.name, read, infinite=True)
         where = type(source).__name__
-        forest = _forest_of(source, where)
+        forest = forest_of(source, where)
         original = InLibrary(self.name, source, asking(forest))
         return import_forest(forest, Origin(self.name, where), original, infinite=True)
 
 
-def _forest_of(model: Any, where: str) -> Forest:
+def forest_of(model: Any, where: str) -> Forest:
+    """Return the trees of a model in memory."""
     try:
         booster = model if hasattr(model, "model_to_string") else model.booster_
         text = booster.model_to_string()

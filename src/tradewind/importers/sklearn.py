@@ -13,13 +13,21 @@ import numpy as np
 import onnx
 
 from tradewind.errors import ModelError
+from tradewind.importers.boosted_steps import (
+    boosted_steps,
+    check_steps,
+    may_miss_zeros,
+    registered,
+)
 from tradewind.importers.boosting import boosting_converters
 from tradewind.importers.columns import MATRIX, Layout, layout_of, parts
+from tradewind.importers.composition import votes_apart
 from tradewind.importers.estimators import check_estimator
 from tradewind.importers.importer import Importer
 from tradewind.importers.lookalikes import archive_members
 from tradewind.importers.missing import add_missing
 from tradewind.importers.onnx import freeze
+from tradewind.importers.precision import take_floats
 from tradewind.importers.skops_files import read_skops
 from tradewind.model import Model, Origin
 from tradewind.tensors import Datatype
@@ -55,10 +63,57 @@ class SklearnImporter(Importer):
         if isinstance(source, Path):
             estimator = read_skops(source, _extra("skops.io", where))
         _check_estimator(estimator, where)
+        steps = boosted_steps(estimator)
+        check_steps(steps)
         layout = layout_of(estimator, self.columns, where)
-        proto = _convert(estimator, layout, where)
+        found: list[Model | ModelError] = []
+        for is_double in (True, False) if steps else (False,):
+            variants = (False, True) if may_miss_zeros(steps) else (False,)
+            for zeros_are_missing in variants:
+                settings = _Settings(is_double, zeros_are_missing)
+                found.append(_imported(estimator, layout, where, steps, settings))
+            best = min(found, key=_distance)
+            if isinstance(best, Model):
+                return best
+        assert isinstance(best, ModelError)
+        raise best
+
+
+@final
+@dataclass(frozen=True)
+class _Settings:
+    """What may be tried where boosted trees are steps.
+
+    Args:
+        is_double: compute what comes before and after the trees in float64, as scikit-learn does.
+        zeros_are_missing: what XGBoost makes of the zeros that a sparse matrix leaves out; that
+            depends on how the step before hands them over.
+    """
+
+    is_double: bool = False
+    zeros_are_missing: bool = False
+
+
+def _imported(
+    estimator: Any, layout: Layout, where: str, steps: list[Any], settings: _Settings
+) -> Model | ModelError:
+    """Return the model with its parity, or why there is none."""
+    missing = settings.zeros_are_missing
+    try:
+        with registered(steps, zeros_are_missing=missing), votes_apart(estimator):
+            proto = _convert(estimator, layout, where, is_double=settings.is_double)
         _note_classes(proto, estimator)
-        return check_estimator(freeze(proto, Origin(self.name, where)), estimator, layout)
+        model = freeze(proto, Origin(SklearnImporter.name, where))
+        return check_estimator(model, estimator, layout)
+    except ModelError as error:
+        return error
+
+
+def _distance(found: Model | ModelError) -> tuple[float, float]:
+    """Return how far an import is from its original: the share of rows that differ comes first."""
+    if isinstance(found, ModelError) or found.origin.parity is None:
+        return (np.inf, np.inf)
+    return found.origin.parity.differing, found.origin.parity.largest
 
 
 def _extra(module: str, where: str) -> Any:
@@ -82,10 +137,12 @@ def _check_estimator(estimator: Any, where: str) -> None:
         raise ModelError(where, "a fitted estimator", "one that is not", hint) from error
 
 
-def _convert(estimator: Any, layout: Layout, where: str) -> onnx.ModelProto:
+def _convert(
+    estimator: Any, layout: Layout, where: str, *, is_double: bool = False
+) -> onnx.ModelProto:
     converter = _extra("skl2onnx", where)
     registered = _extra("skl2onnx.common._registration", where)
-    inputs = _input_types(layout, where)
+    inputs = _input_types(layout, where, is_double=is_double)
     # the default locale is one that minimal machines lack
     texts = [part for part in parts(estimator) if hasattr(part, "vocabulary_")]
     options: dict[int, dict[str, object]] = {id(part): {"locale": "C.UTF-8"} for part in texts}
@@ -113,17 +170,20 @@ def _convert(estimator: Any, layout: Layout, where: str) -> onnx.ModelProto:
         ) from error
     assert isinstance(proto, onnx.ModelProto)
     add_missing(proto, estimator)
+    if is_double:
+        take_floats(proto)
     return _tidied(proto)
 
 
-def _input_types(layout: Layout, where: str) -> list[tuple[str, Any]]:
+def _input_types(layout: Layout, where: str, *, is_double: bool) -> list[tuple[str, Any]]:
     """Return the inputs as skl2onnx declares them."""
     types = _extra("skl2onnx.common.data_types", where)
+    floats = types.DoubleTensorType if is_double else types.FloatTensorType
     if layout.is_matrix:
-        return [(MATRIX, types.FloatTensorType([None, len(layout.columns)]))]
+        return [(MATRIX, floats([None, len(layout.columns)]))]
     by_datatype = {
         Datatype.BYTES: types.StringTensorType,
-        Datatype.FP32: types.FloatTensorType,
+        Datatype.FP32: floats,
         Datatype.FP64: types.DoubleTensorType,
         Datatype.INT64: types.Int64TensorType,
         Datatype.BOOL: types.BooleanTensorType,
@@ -150,6 +210,6 @@ def _tidied(proto: onnx.ModelProto) -> onnx.ModelProto:
 
 def _note_classes(proto: onnx.ModelProto, estimator: Any) -> None:
     classes = getattr(estimator, "classes_", None)
-    if isinstance(classes, np.ndarray):
+    if isinstance(classes, np.ndarray) and classes.size:
         text = json.dumps([str(c) if isinstance(c, bytes) else c for c in classes.tolist()])
         proto.metadata_props.add(key=CLASSES, value=text)

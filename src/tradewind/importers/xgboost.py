@@ -39,7 +39,7 @@ class XgboostImporter(Importer):
         if isinstance(source, Path):
             return self._load_file(source)
         where = type(source).__name__
-        forest, rounds = _forest_of(source, where)
+        forest, rounds = forest_of(source, where)
         original = InLibrary(self.name, source, asking(forest, rounds=rounds))
         return import_forest(forest, Origin(self.name, where), original, infinite=False)
 
@@ -61,7 +61,7 @@ class XgboostImporter(Importer):
         return import_file(path, self.name, read, infinite=False)
 
 
-def _forest_of(model: Any, where: str) -> tuple[Forest, int | None]:
+def forest_of(model: Any, where: str) -> tuple[Forest, int | None]:
     """Return the trees of a model in memory, with the rounds that count, where not all do."""
     is_wrapper = hasattr(model, "get_booster")
     try:
