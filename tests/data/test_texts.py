@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tests.cases.sentences import sentences, tokenization
 
-from tradewind.data import TEXT, open_dataset
+from tradewind.data import PAIR, TEXT, open_dataset
 from tradewind.errors import DataError, SettingError
 from tradewind.tensors import Datatype, Signature, TensorSpec
 
@@ -108,3 +108,34 @@ def test_a_table_of_several_columns_needs_one_called_text(tmp_path: Path) -> Non
     path.write_text("title,body,label\na,b,0\n")
     with pytest.raises(DataError, match="text"):
         open_dataset(path, signature(), preprocessing=tokenization())
+
+
+@pytest.mark.parametrize("kind", ["csv", "npz", "parquet"])
+def test_two_columns_of_sentences_are_pairs(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"data.{kind}"
+    columns = {TEXT: ["good film", "bad"], PAIR: ["bad", "film film film film"], "label": [1, 0]}
+    if kind == "csv":
+        rows = "".join(
+            ",".join(map(str, row)) + "\n" for row in zip(*columns.values(), strict=True)
+        )
+        path.write_text(",".join(columns) + "\n" + rows)
+    elif kind == "npz":
+        np.savez(path, **{name: np.array(values) for name, values in columns.items()})  # type: ignore[arg-type]
+    else:
+        pyarrow = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+        pyarrow.parquet.write_table(pyarrow.table(columns), str(path))
+    parts = ("input_ids", "attention_mask", "token_type_ids")
+    steps = tokenization(inputs=parts, max_length=8, pad_type_id=0)
+    specs = tuple(TensorSpec(name, Datatype.INT64, ("N", "tokens")) for name in parts)
+    dataset = open_dataset(path, Signature(specs, signature().outputs), preprocessing=steps)
+    taken = dataset.take(np.arange(2))
+    assert taken["input_ids"].tolist() == [[2, 4, 6, 3, 5, 3, 0, 0], [2, 5, 3, 6, 6, 6, 6, 3]]
+    assert taken["token_type_ids"].tolist() == [[0, 0, 0, 0, 1, 1, 0, 0], [0, 0, 0, 1, 1, 1, 1, 1]]
+    assert dataset.preprocessing == tokenization(inputs=parts, max_length=8, pairs=True)
+
+
+def test_a_long_pair_is_cut_where_it_is_longer() -> None:
+    found = tokenization(pairs=True).apply(
+        sentences("good good good good"), signature(), sentences("bad")
+    )
+    assert found["input_ids"].tolist() == [[2, 4, 4, 3, 5, 3]]

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from tests.cases.sentences import opinion, sentences, tokenization
 
-from tradewind.data import TEXT
+from tradewind.data import PAIR, TEXT
 from tradewind.engines import OnnxRuntime
 from tradewind.errors import DataError, RequestError
 from tradewind.runners import Runner, Tokenized
@@ -28,6 +28,22 @@ def test_the_answer_to_a_sentence_does_not_depend_on_those_beside_it() -> None:
         together = runner({TEXT: texts})["scores"]
         alone = [runner({TEXT: texts[i : i + 1]})["scores"][0] for i in range(len(texts))]
     assert np.array_equal(together, alone)
+
+
+def test_pairs_are_two_inputs_and_one_example() -> None:
+    with Tokenized(compiled(), tokenization(pairs=True)) as runner:
+        names = [spec.name for spec in runner.signature.inputs]
+        found = runner({TEXT: sentences("good", "bad"), PAIR: sentences("bad film", b"bad")})
+    assert names == [TEXT, PAIR]
+    assert found["scores"].tolist() == [[1, 1], [2, 0]]
+
+
+def test_bytes_in_the_second_sentence_are_named() -> None:
+    with (
+        Tokenized(compiled(), tokenization(pairs=True)) as runner,
+        pytest.raises(RequestError, match="text_pair: example 0"),
+    ):
+        runner({TEXT: sentences("good"), PAIR: sentences(b"\xff")})
 
 
 def test_a_model_of_other_inputs_is_refused() -> None:

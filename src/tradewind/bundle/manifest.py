@@ -222,6 +222,7 @@ class TokenizerRecord:
     pad_id: int
     pad_type_id: int
     pad_left: bool
+    pairs: bool = False  # whether two sentences are one example
 
     @classmethod
     def of(cls, steps: Tokenization) -> "TokenizerRecord":
@@ -233,12 +234,19 @@ class TokenizerRecord:
             steps.pad_id,
             steps.pad_type_id,
             steps.pad_left,
+            steps.pairs,
         )
 
     def to_tokenization(self, tokenizer: str) -> Tokenization:
         """Return the tokenization with the content of its file."""
         return Tokenization(
-            tokenizer, self.inputs, self.max_length, self.pad_id, self.pad_type_id, self.pad_left
+            tokenizer,
+            self.inputs,
+            self.max_length,
+            self.pad_id,
+            self.pad_type_id,
+            self.pad_left,
+            self.pairs,
         )
 
 

@@ -16,6 +16,15 @@ from tradewind.tensors import Array
 _LOCAL_HEADER_BYTES = 30
 
 
+def npz_names(path: Path) -> list[str]:
+    """Return the names of the arrays in an archive; none where it is damaged."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return [name.removesuffix(".npy") for name in archive.namelist()]
+    except (zipfile.BadZipFile, NotImplementedError):
+        return []  # `read_npz` says what is wrong with it
+
+
 def read_npz(path: Path) -> dict[str, Rows]:
     """Return every array of an archive.
 

@@ -13,12 +13,12 @@ from tradewind.data.folders import list_folder
 from tradewind.data.functions import names_function, read_function
 from tradewind.data.images import fit_images
 from tradewind.data.labels import as_groups, as_labels
-from tradewind.data.npz import read_npz
+from tradewind.data.npz import npz_names, read_npz
 from tradewind.data.preprocessing import Preprocessing, image_input
 from tradewind.data.rows import Rows
 from tradewind.data.sounds import fit_sounds, is_wav
-from tradewind.data.tables import read_table
-from tradewind.data.texts import Tokenization
+from tradewind.data.tables import column_names, read_table
+from tradewind.data.texts import PAIR, Tokenization
 from tradewind.data.tokenized import TokenizedDataset
 from tradewind.errors import DataError
 from tradewind.tensors import Array, Signature
@@ -86,18 +86,18 @@ def open_dataset(
 def _sentences(
     source: str | Path, signature: Signature, label: str, steps: Tokenization, group: str | None
 ) -> Dataset:
-    """Open sentences, or pairs of them where there are any."""
-    pairs = replace(steps, pairs=True)
-    try:
-        raw = pairs.raw_signature(signature)
-        stored = open_dataset(source, raw, label=label, group=group)
-        return TokenizedDataset(stored, pairs, signature)
-    except DataError:
-        if steps.pairs:
-            raise
-    raw = steps.raw_signature(signature)
-    stored = open_dataset(source, raw, label=label, group=group)
-    return TokenizedDataset(stored, steps, signature)
+    """Open sentences, or pairs of them where the file names both."""
+    found = replace(steps, pairs=steps.pairs or _names_pairs(Path(source)))
+    stored = open_dataset(source, found.raw_signature(signature), label=label, group=group)
+    return TokenizedDataset(stored, found, signature)
+
+
+def _names_pairs(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    if _kind(path) == "npz":
+        return PAIR in npz_names(path)
+    return PAIR in column_names(path)
 
 
 def _kind(path: Path) -> Literal["npz", "table"]:

@@ -31,6 +31,20 @@ class Table:
     groups: Array | None
 
 
+def column_names(path: Path) -> list[str]:
+    """Return the names of the columns.
+
+    Raises:
+        DataError: the file is damaged.
+    """
+    import pyarrow as pa
+
+    try:
+        return _column_names(path)
+    except (pa.ArrowException, UnicodeDecodeError) as error:
+        raise _damaged(path, error) from error
+
+
 def read_table(path: Path, signature: Signature, label: str, group: str | None = None) -> Table:
     """Read the columns that a model takes, in the types that it takes.
 
@@ -49,9 +63,13 @@ def read_table(path: Path, signature: Signature, label: str, group: str | None =
         wanted = _choose(names, signature.inputs, label, group, str(path))
         return _read(path, signature, wanted, label if label in names else None, group)
     except (pa.ArrowException, UnicodeDecodeError) as error:
-        reason = str(error).split("\n")[0].rstrip(".")[:300]
-        hint = "every row needs as many cells as the header, every cell the type of its column."
-        raise DataError(str(path), "a whole table", reason, hint) from error
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> DataError:
+    reason = str(error).split("\n")[0].rstrip(".")[:300]
+    hint = "every row needs as many cells as the header, every cell the type of its column."
+    return DataError(str(path), "a whole table", reason, hint)
 
 
 def _read(

@@ -4,7 +4,7 @@ from typing import final
 
 import numpy as np
 
-from tradewind.data import TEXT, Tokenization
+from tradewind.data import Tokenization
 from tradewind.errors import DataError, RequestError
 from tradewind.runners.runner import Runner
 from tradewind.tensors import Array, Signature, Tensors
@@ -12,7 +12,7 @@ from tradewind.tensors import Array, Signature, Tensors
 
 @final
 class Tokenized(Runner):
-    """Takes sentences and hands tokens to a model; bytes that are no text raise a RequestError.
+    """Takes sentences, or pairs, and hands tokens to a model; other bytes raise a RequestError.
 
     Args:
         inner: answers for tokens; it is closed with this runner.
@@ -27,7 +27,8 @@ class Tokenized(Runner):
         self._tokenization = tokenization
         self._signature = tokenization.raw_signature(inner.signature)
         # what is wrong with the tokenizer shows now, and not at the first request
-        tokenization.apply(np.array([""], object), inner.signature)
+        empty = np.array([""], object)
+        tokenization.apply(empty, inner.signature, empty if tokenization.pairs else None)
 
     @property
     def signature(self) -> Signature:
@@ -42,12 +43,11 @@ class Tokenized(Runner):
         return self._inner.answered
 
     def __call__(self, inputs: Tensors) -> dict[str, Array]:
-        given = {name: array for name, array in inputs.items() if name != TEXT}
         try:
-            tokens = self._tokenization.apply(inputs[TEXT], self._inner.signature)
+            tokens = self._tokenization.tokens_of(inputs, self._inner.signature)
         except DataError as error:
             raise RequestError(error.where, error.expected, error.got, error.hint) from error
-        return self._inner({**given, **tokens})
+        return self._inner(tokens)
 
     def close(self) -> None:
         self._inner.close()
