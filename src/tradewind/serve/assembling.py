@@ -5,7 +5,9 @@ from typing import final
 
 from tradewind.serve.admission import Admission
 from tradewind.serve.batching import Compute, Threads
+from tradewind.serve.caching import Cache, Cached
 from tradewind.serve.endpoint import Endpoint
+from tradewind.serve.messages import Answer
 from tradewind.serve.observing import About, ModelMetrics
 from tradewind.serve.security import Gate, Metered
 from tradewind.serve.served import ServedModel
@@ -33,6 +35,7 @@ class Assembler:
     def __init__(self, settings: Settings, gate: Gate) -> None:
         self._settings = settings
         self._gate = gate
+        self._cache = Cache(settings.caching) if settings.caching.max_bytes else None
         self._metrics: dict[tuple[str, str], ModelMetrics] = {}
         self._newest: dict[tuple[str, str], Endpoint] = {}
 
@@ -60,7 +63,11 @@ class Assembler:
         metrics = self._counts(model, admission, resident_bytes)
         rules = InputRules(model.runner.signature, settings.max_batch)
         gate = self._gate
-        answer = Metered(admission, gate.allowances) if gate.is_locked else admission
+        answer: Answer = admission
+        if self._cache is not None:
+            answer = Cached(answer, self._cache, model.digest, metrics)
+        if gate.is_locked:
+            answer = Metered(answer, gate.allowances)
         endpoint = Endpoint(model, rules, answer, metrics)
         self._newest[model.name, model.version] = endpoint
         return Assembled(endpoint, computing)

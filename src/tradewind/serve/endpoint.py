@@ -69,14 +69,17 @@ class Endpoint:
             raise
         answered_s = time.perf_counter()
         examples = 1 if self._batched is None else len(request.inputs[self._batched])
-        self.metrics.count_answer(
-            response.queue_s,
-            response.compute_s,
-            answered_s - arrived_s,
-            entered_s - arrived_s,
-            examples,
-            response.examples,
-        )
+        if response.is_cached:
+            self.metrics.count_hit(answered_s - arrived_s)
+        else:
+            self.metrics.count_answer(
+                response.queue_s,
+                response.compute_s,
+                answered_s - arrived_s,
+                entered_s - arrived_s,
+                examples,
+                response.examples,
+            )
         if account is not None:
             account.examples = examples
             account.together = response.examples or examples

@@ -55,6 +55,7 @@ class Response(Struct, frozen=True, gc=False):
     queue_s: float
     compute_s: float
     examples: int = 0  # computed together, other requests' included; 0 when nobody counted
+    is_cached: bool = False  # kept from an earlier request; nobody computed it now
 
 
 Answer = Callable[[Request], Awaitable[Response]]

@@ -4,10 +4,12 @@ from dataclasses import dataclass
 from typing import final
 
 from tradewind.errors import SettingError
+from tradewind.serve.caching import Caching
 from tradewind.serve.observing.settings import Observing
 from tradewind.serve.security.settings import Security
 
 _OPEN = Security()
+_UNCACHED = Caching()
 _UNWATCHED = Observing()
 
 
@@ -29,6 +31,7 @@ class Settings:
     read_timeout_s: float = 60.0  # for the client to send its body
     drain_timeout_s: float = 30.0
     server_name: str = "tradewind"  # in GET /v2; some clients insist on triton
+    caching: Caching = _UNCACHED  # answers kept for requests that come again
     observing: Observing = _UNWATCHED  # what is recorded besides counts
     security: Security = _OPEN  # keys, tokens and certificates
     admin_host: str = "127.0.0.1"
