@@ -8,8 +8,9 @@ import pytest
 
 SOURCE = Path(__file__).resolve().parents[2] / "src"
 LAYERS = (
-    "errors", "tensors", "model", "data", "evidence", "runners", "interpreter", "engines", "passes",
-    "importers", "measure", "budget", "bundle", "search", "report", "serve", "cli",
+    "errors", "tensors", "protocol", "client", "model", "data", "evidence", "runners",
+    "interpreter", "engines", "passes", "importers", "measure", "budget", "bundle", "search",
+    "report", "serve", "cli",
 )  # fmt: skip
 FACES = ("tradewind", "tradewind.__main__")
 """What users import and start; they may show what lies in any layer."""

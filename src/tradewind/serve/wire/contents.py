@@ -10,8 +10,8 @@ import msgspec
 import numpy as np
 
 from tradewind.errors import DataError, RequestError
+from tradewind.protocol.binary_tensors import read_elements
 from tradewind.runners import Preprocessed, Runner
-from tradewind.serve.wire.binary_tensors import read_elements
 from tradewind.tensors import Array, Datatype
 
 _MOST_BYTES = 64 * 2**20  # of pictures of one request, unpacked: a small body may hold many

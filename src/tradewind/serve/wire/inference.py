@@ -7,11 +7,12 @@ import msgspec
 from msgspec import Struct
 
 from tradewind.errors import RequestError
+from tradewind.protocol import binary_tensors
 from tradewind.serve.classification import classes_wanted, classify
 from tradewind.serve.messages import Arrival, Request, Response, Wanted
 from tradewind.serve.served import ServedModel
 from tradewind.serve.shapes import InputRules
-from tradewind.serve.wire import binary_tensors, json_tensors
+from tradewind.serve.wire import json_tensors
 from tradewind.serve.wire.contents import Picture, contents_of
 from tradewind.serve.wire.parsing import (
     Body,

@@ -8,10 +8,10 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from tradewind.protocol.infer_messages import Buffer
 from tradewind.serve.wire.grpc.headers import Head
 from tradewind.serve.wire.grpc.messages import Incoming, Message
 
-Buffer = bytes | bytearray | memoryview
 Parts = Sequence[Buffer]
 """One message that goes out, in pieces that follow each other."""
 

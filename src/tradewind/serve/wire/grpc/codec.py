@@ -6,20 +6,19 @@ from typing import Any
 import numpy as np
 
 from tradewind.errors import RequestError
-from tradewind.serve.classification import classes_wanted, classify
-from tradewind.serve.endpoint import Endpoint
-from tradewind.serve.messages import Arrival, Request, Response, Wanted
-from tradewind.serve.refusals import Reason, Refusal
-from tradewind.serve.wire import binary_tensors
-from tradewind.serve.wire.grpc import schema
-from tradewind.serve.wire.grpc.call import Parts
-from tradewind.serve.wire.grpc.infer_messages import (
+from tradewind.protocol import binary_tensors, schema
+from tradewind.protocol.infer_messages import (
     InferRequest,
     Input,
     Output,
     ResponseWriter,
     Told,
 )
+from tradewind.serve.classification import classes_wanted, classify
+from tradewind.serve.endpoint import Endpoint
+from tradewind.serve.messages import Arrival, Request, Response, Wanted
+from tradewind.serve.refusals import Reason, Refusal
+from tradewind.serve.wire.grpc.call import Parts
 from tradewind.serve.wire.parsing import whole
 from tradewind.tensors import Array, Datatype, names
 

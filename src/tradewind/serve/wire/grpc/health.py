@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import Callable
 
+from tradewind.protocol import schema
 from tradewind.serve.catalog import Catalog
-from tradewind.serve.wire.grpc import schema
 from tradewind.serve.wire.grpc.call import Call, Method, Parts
 from tradewind.serve.wire.grpc.messages import Message, unpack
 from tradewind.serve.wire.grpc.status import Code, Status

@@ -7,16 +7,16 @@ from collections.abc import Callable
 from weakref import WeakKeyDictionary
 
 from tradewind.errors import RequestError
+from tradewind.protocol import protobuf
+from tradewind.protocol.infer_messages import InferRequest, read_request
 from tradewind.serve.catalog import Catalog
 from tradewind.serve.endpoint import Endpoint
 from tradewind.serve.messages import Arrival
 from tradewind.serve.observing.metrics import ServerMetrics
 from tradewind.serve.refusals import Reason, Refusal
 from tradewind.serve.security import Gate, Right
-from tradewind.serve.wire.grpc import protobuf
 from tradewind.serve.wire.grpc.call import Call, Parts
 from tradewind.serve.wire.grpc.codec import Codec
-from tradewind.serve.wire.grpc.infer_messages import InferRequest, read_request
 from tradewind.serve.wire.grpc.messages import Message, unpack
 from tradewind.serve.wire.grpc.status import Code, Status, failure, status_of
 
@@ -105,7 +105,7 @@ class Inference:
             if message.is_packed:
                 content = unpack(message, call.head.encoding, self._max_bytes)
             return read_request(content)
-        except Status:
+        except (RequestError, Status):
             self._metrics.refused_elsewhere[Reason.INVALID] += 1
             raise
         except Refusal as refusal:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tradewind.serve.wire.grpc import schema
+from tradewind.protocol import schema
 from tradewind.serve.wire.grpc.call import Call, Method
 from tradewind.serve.wire.grpc.messages import unpack
 from tradewind.serve.wire.grpc.status import Code

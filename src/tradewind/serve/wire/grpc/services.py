@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from tradewind.errors import RequestError
+from tradewind.protocol import schema
 from tradewind.serve.catalog import Catalog, State
 from tradewind.serve.endpoint import Endpoint
 from tradewind.serve.observing import statistics
@@ -14,7 +15,6 @@ from tradewind.serve.observing.metrics import ServerMetrics
 from tradewind.serve.refusals import Reason, Refusal
 from tradewind.serve.security import Gate, Right
 from tradewind.serve.wire.configuration import describe_configuration
-from tradewind.serve.wire.grpc import schema
 from tradewind.serve.wire.grpc.call import Call, Method, Parts
 from tradewind.serve.wire.grpc.messages import Message, unpack
 from tradewind.serve.wire.metadata import describe

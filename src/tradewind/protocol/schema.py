@@ -12,7 +12,7 @@ from typing import Any
 from google.protobuf import descriptor_pb2, descriptor_pool, json_format, message_factory
 from google.protobuf.message import DecodeError
 
-from tradewind.serve.wire.grpc.status import Code, Status
+from tradewind.errors import RequestError
 
 COMPILED = Path(__file__).parent / "protos" / "schema.binpb"
 
@@ -37,12 +37,12 @@ def parse(name: str, content: bytes | bytearray | memoryview) -> Any:
     """Return the message called `name` that some bytes hold.
 
     Raises:
-        Status: they hold none.
+        RequestError: they hold none.
     """
     try:
         return message_type(name).FromString(bytes(content))
     except DecodeError as error:
-        raise Status(Code.INVALID_ARGUMENT, f"{name}: expected a message, got {error}") from error
+        raise RequestError("message", f"a {name}", str(error)) from error
 
 
 def write(name: str, told: dict[str, Any]) -> list[bytes]:

@@ -7,7 +7,7 @@ messages, and out of them again, takes longer than some models. Here they stay w
 import struct
 from collections.abc import Iterator
 
-from tradewind.serve.wire.grpc.status import Code, Status
+from tradewind.errors import RequestError
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 _WIDTH = {FIXED64: 8, FIXED32: 4}
@@ -23,7 +23,7 @@ def fields(content: Content, position: int, end: int) -> Iterator[tuple[int, int
     the kind of its encoding.
 
     Raises:
-        Status: these bytes are no message.
+        RequestError: these bytes are no message.
     """
     try:
         while position < end:
@@ -58,7 +58,7 @@ def varint(content: Content, position: int) -> tuple[int, int]:
     """Return the unsigned number at a position, and where it ends.
 
     Raises:
-        Status: it has more than 64 bits.
+        RequestError: it has more than 64 bits.
         IndexError: it does not end.
     """
     result = shift = 0
@@ -78,7 +78,7 @@ def unsigned(content: Content, start: int, end: int) -> int:
     """Return the number in the field between two positions.
 
     Raises:
-        Status: it is none.
+        RequestError: it is none.
     """
     try:
         return varint(content, start)[0]
@@ -95,7 +95,7 @@ def text(content: Content, start: int, end: int) -> str:
     """Return a string.
 
     Raises:
-        Status: it is not UTF-8.
+        RequestError: it is not UTF-8.
     """
     try:
         return content[start:end].decode()
@@ -108,9 +108,9 @@ def double(content: Content, start: int) -> float:
     return float(struct.unpack_from("<d", content, start)[0])
 
 
-def malformed(got: str) -> Status:
-    """Return the end of a call whose message cannot be read."""
-    return Status(Code.INVALID_ARGUMENT, f"message: expected a message of protobuf, got {got}.")
+def malformed(got: str) -> RequestError:
+    """Return the error of a message that cannot be read."""
+    return RequestError("message", "a message of protobuf", got)
 
 
 def write_varint(number: int) -> bytes:

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 from msgspec import Struct
 
-from tradewind.serve.wire.grpc import protobuf
-from tradewind.serve.wire.grpc.call import Buffer
-from tradewind.serve.wire.grpc.protobuf import BYTES, VARINT, Content, malformed
+from tradewind.protocol import protobuf
+from tradewind.protocol.protobuf import BYTES, VARINT, Content, malformed
 from tradewind.tensors import Array
 
 Parameters = dict[str, Any]
+Buffer = bytes | bytearray | memoryview
 
 _NONE: Parameters = {}
 
@@ -49,7 +49,7 @@ def read_request(content: Content) -> InferRequest:
     """Return the request that some bytes hold; what is unknown is passed over.
 
     Raises:
-        Status: they hold none.
+        RequestError: they hold none.
     """
     model = version = request_id = ""
     parameters: Parameters = {}
