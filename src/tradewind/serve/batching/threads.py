@@ -9,8 +9,12 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-_Job = tuple["asyncio.Future[Any]", Callable[[], Any]]
-_Done = tuple["asyncio.Future[Any]", Any, BaseException | None]
+Then = Callable[[Any, BaseException | None], None]
+"""What is called on the event loop with a result or an error; it must not raise."""
+
+_Receiver = asyncio.Future[Any] | Then
+_Job = tuple[_Receiver, Callable[[], Any]]
+_Done = tuple[_Receiver, Any, BaseException | None]
 
 
 class Threads:
@@ -36,6 +40,10 @@ class Threads:
         self._jobs.put((future, job))
         return future
 
+    def submit(self, job: Callable[[], Any], then: Then) -> None:
+        """Compute `job()` on a thread, and call `then` on the loop: nobody can cancel it."""
+        self._jobs.put((then, job))
+
     def close(self) -> None:
         """Let the threads end after the work that is queued."""
         for _ in range(self._count):
@@ -43,13 +51,13 @@ class Threads:
 
     def _work(self) -> None:
         while (item := self._jobs.get()) is not None:
-            future, job = item
-            if future.cancelled():
+            receiver, job = item
+            if isinstance(receiver, asyncio.Future) and receiver.cancelled():
                 continue
             try:
-                self._report((future, job(), None))
+                self._report((receiver, job(), None))
             except BaseException as error:  # whoever awaits the job gets it
-                self._report((future, None, error))
+                self._report((receiver, None, error))
 
     def _report(self, done: _Done) -> None:
         self._done.append(done)
@@ -60,10 +68,12 @@ class Threads:
     def _deliver(self) -> None:
         self._is_woken = False
         while self._done:
-            future, result, error = self._done.popleft()
-            if future.cancelled():
+            receiver, result, error = self._done.popleft()
+            if not isinstance(receiver, asyncio.Future):
+                receiver(result, error)
+            elif receiver.cancelled():
                 continue
-            if error is not None:
-                future.set_exception(error)
+            elif error is not None:
+                receiver.set_exception(error)
             else:
-                future.set_result(result)
+                receiver.set_result(result)
