@@ -22,6 +22,8 @@ from tradewind.bundle.manifest import (
     settings_of,
 )
 from tradewind.bundle.seal import damages, seal
+from tradewind.bundle.signing import TrustedKey, new_signing_key, read_trusted, sign, signer
+from tradewind.bundle.trust import Demand, Trust
 from tradewind.bundle.writing import REPORT, check_target, write_bundle
 
 __all__ = [
@@ -31,6 +33,7 @@ __all__ = [
     "SCHEMA",
     "TOKENIZER",
     "Bundle",
+    "Demand",
     "Drop",
     "Estimate",
     "Manifest",
@@ -41,15 +44,21 @@ __all__ = [
     "SplitSizes",
     "StageRecord",
     "TokenizerRecord",
+    "Trust",
+    "TrustedKey",
     "UnlabelledSource",
     "VariantRecord",
     "check_target",
     "damages",
     "is_bundle",
+    "new_signing_key",
     "open_bundle",
     "prepared",
     "read_manifest",
+    "read_trusted",
     "seal",
     "settings_of",
+    "sign",
+    "signer",
     "write_bundle",
 ]

@@ -1,7 +1,7 @@
 """Hashes over every byte of a folder, fine enough to say where one changed.
 
 The file `SEAL` holds the SHA-256 of the rest of itself on its first line, then JSON: for every
-other file its size with the SHA-256 of each block of 64 KiB.
+other file but `SIGNATURES` its size with the SHA-256 of each block of 64 KiB.
 """
 
 import hashlib
@@ -13,6 +13,7 @@ import msgspec
 from tradewind.errors import BundleError
 
 NAME = "SEAL"
+SIGNATURES = "SIGNATURES"  # of the seal, which therefore cannot hold their hash
 BLOCK_BYTES = 65_536
 
 
@@ -29,7 +30,7 @@ def seal(folder: Path) -> None:
     files = {
         path.relative_to(folder).as_posix(): _look(path)
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path != folder / NAME
+        if path.is_file() and path not in (folder / NAME, folder / SIGNATURES)
     }
     body = msgspec.json.format(msgspec.json.encode(files), indent=1)
     (folder / NAME).write_bytes(hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
@@ -66,7 +67,7 @@ def _present(folder: Path) -> set[str]:
     return {
         path.relative_to(folder).as_posix()
         for path in folder.rglob("*")
-        if path.is_file() and path != folder / NAME
+        if path.is_file() and path not in (folder / NAME, folder / SIGNATURES)
     }
 
 
