@@ -27,7 +27,7 @@ from tradewind.engines import Engine, OneDAL, OnnxRuntime, OpenVINO, PyTorch
 from tradewind.passes import PASSES, Distil, Pass
 from tradewind.search import SearchSettings
 from tradewind.serve import Security, Settings
-from tradewind.serve.observing import About, ModelMetrics, Observing, ServerMetrics
+from tradewind.serve.observing import About, Capture, ModelMetrics, Observing, ServerMetrics
 from tradewind.serve.refusals import STATUS, Reason
 
 FOLDER = Path(__file__).parent / "reference"
@@ -225,6 +225,8 @@ def settings_page() -> str:
         *(_settings(kind, "tradewind.passes." + kind.__name__) for kind in _EVERY_PASS),
         _settings(Settings, "tradewind.serve.Settings"),
         _settings(Security, "tradewind.serve.Security"),
+        _settings(Observing, "tradewind.serve.Observing"),
+        _settings(Capture, "tradewind.serve.Capture"),
     ]
     return "\n".join(parts)
 

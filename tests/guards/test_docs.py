@@ -23,7 +23,7 @@ from tradewind.evidence import Certificate
 from tradewind.passes import PASSES
 from tradewind.search import SearchSettings
 from tradewind.serve import Security, Settings
-from tradewind.serve.observing import ModelMetrics, Observing, ServerMetrics
+from tradewind.serve.observing import Capture, ModelMetrics, Observing, ServerMetrics
 from tradewind.serve.refusals import STATUS, Reason
 
 ROOT = Path(__file__).parents[2]
@@ -110,7 +110,18 @@ def test_every_reason_is_in_the_reference_with_its_status(reason: Reason) -> Non
 
 
 @pytest.mark.parametrize(
-    "kind", [Budget, SearchSettings, Preprocessing, Settings, Security, *ENGINES, *PASSES]
+    "kind",
+    [
+        Budget,
+        SearchSettings,
+        Preprocessing,
+        Settings,
+        Security,
+        Observing,
+        Capture,
+        *ENGINES,
+        *PASSES,
+    ],
 )
 def test_every_setting_is_in_the_reference(kind: type) -> None:
     section = re.search(

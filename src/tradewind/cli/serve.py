@@ -9,10 +9,11 @@ import click
 
 from tradewind.cli.opening import Opened, open_any, trusting
 from tradewind.cli.output import as_json, print_json, told
+from tradewind.cli.recording import recorded
 from tradewind.cli.securing import secured
 from tradewind.data import carried_classes
 from tradewind.errors import SettingError
-from tradewind.serve import Security, ServedModel, Settings, claim_port, run
+from tradewind.serve import Observing, Security, ServedModel, Settings, claim_port, run
 
 
 @click.command(
@@ -65,6 +66,7 @@ from tradewind.serve import Security, ServedModel, Settings, claim_port, run
     "--admin-host", default=Settings.admin_host, show_default=True, help="Where --admin-port is."
 )
 @secured
+@recorded
 @trusting
 @as_json
 def command(
@@ -80,6 +82,7 @@ def command(
     admin_port: int | None,
     admin_host: str,
     security: Security,
+    observing: Observing,
     trust_pickle: bool,
     as_json: bool,
 ) -> None:
@@ -106,6 +109,7 @@ def command(
         admin_port=admin_port,
         admin_host=admin_host,
         security=security,
+        observing=observing,
     )
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     with claim_port(host, http_port) as port, contextlib.ExitStack() as stack:
