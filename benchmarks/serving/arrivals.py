@@ -1,5 +1,10 @@
-"""Requests over HTTP/1.1 at given moments, on plain sockets with epoll."""
+"""Requests over HTTP/1.1 at given moments, on plain sockets with epoll.
 
+A kept connection may be closed by the server just as the next request is sent on it. As every
+client of HTTP does, such a request is sent once more on a new connection.
+"""
+
+import contextlib
 import errno
 import re
 import resource
@@ -20,12 +25,14 @@ _READABLE = select.EPOLLIN
 class _Line:
     """One connection, with the request that is on it."""
 
-    __slots__ = ("due_s", "is_busy", "left", "received", "socket")
+    __slots__ = ("due_s", "is_busy", "is_kept", "left", "received", "sent_s", "socket")
 
     def __init__(self, opened: socket.socket) -> None:
         self.socket = opened
         self.due_s = 0.0
+        self.sent_s = 0.0  # on the clock, not from the start
         self.is_busy = False
+        self.is_kept = False  # a request was answered on it before
         self.left: memoryview | None = None  # what is not sent yet
         self.received = b""
 
@@ -59,10 +66,18 @@ class Traffic:
         self._lines: dict[int, _Line] = {}
         self._idle: list[_Line] = []
         self._start_s = 0.0
+        self._due: deque[float] = deque()
         self.latencies_s: list[float] = []  # of the answers with status 200
         self.refused: Counter[int] = Counter()
-        self.broken = 0
+        self.cut_s: list[float] = []  # clock at which requests were sent that were cut off
+        self.not_accepted = 0  # no connection was made
+        self.retried = 0
         self.lags_s: list[float] = []  # how late a request was taken up
+
+    @property
+    def broken(self) -> int:
+        """How many requests were sent, and cut off before their answer was whole."""
+        return len(self.cut_s)
 
     def run(self) -> None:
         """Send and receive until everything is answered or given up."""
@@ -70,7 +85,7 @@ class Traffic:
         for _ in range(min(64, self._max)):
             self._idle.append(self._open())
         self._start_s = time.perf_counter() + 0.05
-        due: deque[float] = deque()
+        due = self._due
         place, count = 0, len(self._times_s)
         while True:
             now = time.perf_counter() - self._start_s
@@ -78,8 +93,8 @@ class Traffic:
                 due.append(self._times_s[place])
                 self.lags_s.append(now - self._times_s[place])
                 place += 1
-            self._send(due)
-            if now >= self._end_s or (place == count and self._is_done(due)):
+            self._send()
+            if now >= self._end_s or (place == count and self._is_done()):
                 break
             until = self._times_s[place] if place < count else self._end_s
             self._receive(max(0.0, until - (time.perf_counter() - self._start_s)))
@@ -87,13 +102,15 @@ class Traffic:
             line.socket.close()
         self._poll.close()
 
-    def _is_done(self, due: deque[float]) -> bool:
-        return not due and len(self._idle) == len(self._lines)
+    def _is_done(self) -> bool:
+        return not self._due and len(self._idle) == len(self._lines)
 
-    def _send(self, due: deque[float]) -> None:
+    def _send(self) -> None:
+        due = self._due
         while due and (self._idle or len(self._lines) < self._max):
             line = self._idle.pop() if self._idle else self._open()
             line.due_s = due.popleft()
+            line.sent_s = time.perf_counter()
             line.is_busy = True
             line.received = b""
             line.left = self._request
@@ -165,21 +182,27 @@ class Traffic:
             self.latencies_s.append(time.perf_counter() - self._start_s - line.due_s)
         else:
             self.refused[status] += 1
-        line.is_busy = False
+        line.is_busy, line.is_kept = False, True
         if b"connection: close" in line.received[:1024].lower():
             self._drop(line)
         else:
             self._idle.append(line)
 
     def _drop(self, line: _Line) -> None:
-        """Forget a connection; the request on it is lost."""
-        if line.is_busy:
-            self.broken += 1
-            line.is_busy = False
-        elif line in self._idle:
-            self._idle.remove(line)
+        """Forget a connection, with what becomes of the request on it."""
         del self._lines[line.socket.fileno()]
         line.socket.close()
+        if not line.is_busy:
+            with contextlib.suppress(ValueError):
+                self._idle.remove(line)
+        elif line.is_kept and not line.received:
+            self.retried += 1
+            self._due.appendleft(line.due_s)
+        elif line.left is not None and len(line.left) == len(self._request):
+            self.not_accepted += 1
+        else:
+            self.cut_s.append(line.sent_s)
+        line.is_busy = False
 
 
 def _is_whole(received: bytes) -> bool:

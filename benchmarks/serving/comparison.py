@@ -5,6 +5,7 @@ import dataclasses
 import json
 import random
 import secrets
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -14,7 +15,7 @@ from typing import final
 
 from benchmarks.serving.closed_loop import Loop, grpc_loop, http_loop, require
 from benchmarks.serving.grpc_check import check_grpc
-from benchmarks.serving.open_loop import Plan, drive_apart
+from benchmarks.serving.open_loop import Driving, Plan
 from benchmarks.serving.peers import PEERS, Peer
 from benchmarks.serving.posts import Wire, protocol_grpc
 from benchmarks.serving.records import Closed, Failure, Machine, Open, Start
@@ -76,7 +77,7 @@ def measure(wanted: Settings) -> tuple[Record, list[Workload]]:
                 say(f"round {number + 1}: {peer.title}, {load.name}")
                 try:
                     _one(peer, load, number, wanted, record, order)
-                except TradewindError as error:
+                except (TradewindError, OSError, subprocess.SubprocessError) as error:
                     say(f"  {error}")
                     record.failures.append(Failure(peer.name, load.name, number, str(error)))
     return record, loads
@@ -151,7 +152,7 @@ def _overload(server: Running, number: int, wanted: Settings) -> Iterator[Open]:
             target_s=load.target_s,
             seed=wanted.seed + number,
         )
-        outcome = drive_apart(plan, post.encode(HOST), wanted.load_cpus)
+        outcome = Driving(plan, post.encode(HOST), wanted.load_cpus).outcome()
         pss, _ = server.processes.memory_bytes()
         say(
             f"  {times:g} x {capacity:,.0f}/s: {outcome.goodput / capacity:.0%} of it in time, "

@@ -20,6 +20,8 @@ from typing import final
 import numpy as np
 from benchmarks.serving.arrivals import Traffic
 
+from tradewind.errors import EngineError
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -49,12 +51,20 @@ class Outcome:
     in_time: int  # answered with 200 within the target
     late: int  # answered with 200 after it
     refused: dict[str, int]  # answers of another status
-    broken: int  # connections refused or cut off
+    broken: int  # sent, and cut off before the answer was whole
+    not_accepted: int  # no connection was made
     unanswered: int  # at the end of the grace
     seconds: float
     p50_ms: float  # of the answers with 200
     p99_ms: float
     lag_ms: float  # p99 of how late the generator itself was
+    retried: int  # sent again because a kept connection was closed
+    cut_s: list[float]  # when those that were broken had been sent, on the monotonic clock
+
+    @property
+    def answered(self) -> int:
+        """Answers with 200, in time or not."""
+        return self.in_time + self.late
 
     @property
     def goodput(self) -> float:
@@ -82,7 +92,7 @@ def drive(plan: Plan) -> Outcome:
     p50, p99 = np.percentile(latencies, [50, 99]) * 1e3 if len(latencies) else (np.nan, np.nan)
     lag = np.percentile(traffic.lags_s, 99) * 1e3 if traffic.lags_s else 0.0
     refused = {str(status): count for status, count in sorted(traffic.refused.items())}
-    gone = len(latencies) + sum(refused.values()) + traffic.broken
+    gone = len(latencies) + sum(refused.values()) + traffic.broken + traffic.not_accepted
     return Outcome(
         plan.rate,
         len(times),
@@ -90,27 +100,60 @@ def drive(plan: Plan) -> Outcome:
         len(latencies) - in_time,
         refused,
         traffic.broken,
+        traffic.not_accepted,
         len(times) - gone,
         plan.seconds,
         float(p50),
         float(p99),
         float(lag),
+        traffic.retried,
+        traffic.cut_s,
     )
 
 
-def drive_apart(plan: Plan, request: bytes, cpus: Sequence[int] = ()) -> Outcome:
-    """Do the same in a process of its own, with the bytes of the request."""
-    with tempfile.NamedTemporaryFile(prefix="tradewind-") as file:
-        file.write(request)
-        file.flush()
-        sent = json.dumps(dataclasses.asdict(dataclasses.replace(plan, request=file.name)))
+@final
+class Driving:
+    """A plan that is carried out in a process of its own.
+
+    Args:
+        plan: its `request` is replaced.
+        request: the bytes of the request.
+        cpus: where it runs; everywhere when empty.
+    """
+
+    def __init__(self, plan: Plan, request: bytes, cpus: Sequence[int] = ()) -> None:
+        with tempfile.NamedTemporaryFile(prefix="tradewind-", delete=False) as file:
+            file.write(request)
+        self._file = Path(file.name)
         command = [sys.executable, "-m", "benchmarks.serving.open_loop"]
         if cpus:
             command = ["taskset", "-c", ",".join(map(str, cpus)), *command]
-        told = subprocess.run(
-            command, input=sent, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
         )
-    return Outcome(**json.loads(told.stdout))
+        assert self._process.stdin is not None
+        sent = dataclasses.replace(plan, request=file.name)
+        self._process.stdin.write(json.dumps(dataclasses.asdict(sent)))
+        self._process.stdin.close()
+        self._process.stdin = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the outcome is there."""
+        return self._process.poll() is not None
+
+    def outcome(self) -> Outcome:
+        """Wait for the end."""
+        try:
+            told, _ = self._process.communicate()
+        except BaseException:
+            self._process.kill()
+            raise
+        finally:
+            self._file.unlink(missing_ok=True)
+        if self._process.returncode:
+            raise EngineError("load generator", "an outcome", f"exit {self._process.returncode}")
+        return Outcome(**json.loads(told))
 
 
 if __name__ == "__main__":

@@ -126,7 +126,10 @@ def _check(found: tuple[int, bytes], post: Post, load: Workload, where: str) -> 
     status, body = found
     if status != 200:
         raise EngineError(where, "status 200", f"{status}: {body[:300]!r}")
-    answer = post.read(body)
+    try:
+        answer = post.read(body)
+    except (ValueError, KeyError, TypeError, AssertionError) as error:
+        raise EngineError(where, "an answer in its form", f"{error!r}: {body[:300]!r}") from error
     if answer.shape != load.answer.shape or not np.allclose(
         answer, load.answer, rtol=_TOLERANCE, atol=_TOLERANCE
     ):

@@ -42,7 +42,10 @@ def open_table(found: Sequence[Open], titles: Mapping[str, str]) -> str:
                 continue
             good = Range.of(turn.outcome.goodput / turn.capacity for turn in turns)
             refused = sum(sum(turn.outcome.refused.values()) for turn in turns)
-            lost = sum(turn.outcome.broken + turn.outcome.unanswered for turn in turns)
+            lost = sum(
+                turn.outcome.broken + turn.outcome.not_accepted + turn.outcome.unanswered
+                for turn in turns
+            )
             offered = sum(turn.outcome.offered for turn in turns)
             rows.append(
                 [

@@ -1,6 +1,7 @@
 """The model behind the Python server of KServe."""
 
 import os
+from functools import cached_property
 
 from kserve import InferOutput, InferRequest, InferResponse, Model, ModelServer
 from onnx_model import OnnxModel
@@ -11,8 +12,12 @@ class Served(Model):
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
-        self._model = OnnxModel()
         self.ready = True
+
+    @cached_property
+    def _model(self) -> OnnxModel:
+        """Opened in each worker process: a session cannot be sent there."""
+        return OnnxModel()
 
     async def predict(
         self,
@@ -26,10 +31,14 @@ class Served(Model):
         answer = self._model(batch)
         kind = "FP32" if answer.dtype.name == "float32" else "INT64"
         output = InferOutput(self._model.output_name, list(answer.shape), kind)
-        wishes = payload.request_outputs or []
-        binary = any((wish.parameters or {}).get("binary_data") for wish in wishes)
-        output.set_data_from_numpy(answer, binary_data=binary)
-        return InferResponse(payload.id or "0", self.name, [output])
+        output.set_data_from_numpy(answer, binary_data=True)
+        return InferResponse(
+            payload.id or "0",
+            self.name,
+            [output],
+            use_binary_outputs=payload.use_binary_outputs,
+            requested_outputs=payload.request_outputs,
+        )
 
 
 if __name__ == "__main__":

@@ -1,0 +1,8 @@
+"""Give the server a hard time: `python benchmarks/serving/faults.py --help`."""
+
+import runpy
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+runpy.run_module("benchmarks.serving.fault_runs", run_name="__main__", alter_sys=True)
