@@ -105,6 +105,6 @@ def _seconds(header: str | None) -> float | None:
 def _json_bytes(header: str | None) -> int | None:
     if header is None:
         return None
-    if not (header.isascii() and header.isdigit()):
+    if not (header.isascii() and header.isdigit() and len(header) < 19):
         raise RequestError("Inference-Header-Content-Length", "a number of bytes", header[:40])
     return int(header)

@@ -122,10 +122,10 @@ def whole(parameters: Parameters, name: str, default: int) -> int:
     """Return a parameter that counts something.
 
     Raises:
-        RequestError: it is no whole number from 0 on.
+        RequestError: it is no whole number from 0 on, or one of more than 64 bits.
     """
     value = parameters.get(name, default)
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**64:
         raise RequestError(f"parameters.{name}", "a whole number from 0 on", f"{value!r}"[:80])
     return value
 
