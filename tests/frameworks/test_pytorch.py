@@ -135,6 +135,25 @@ def test_inspect_takes_a_function_with_weights(files: Path, code: Path) -> None:
     assert document["parity"]["largest"] < 1e-4
 
 
+@pytest.mark.parametrize("command", ["predict", "bench", "apply"])
+def test_every_command_takes_a_function_with_weights(
+    files: Path, code: Path, tmp_path: Path, command: str
+) -> None:
+    random = np.random.default_rng(1)
+    data, out = tmp_path / "data.npz", tmp_path / ("out.onnx" if command == "apply" else "out.npz")
+    np.savez(data, image=random.normal(size=(40, 3, 16, 16)).astype(np.float32))
+    function = "pytorch_models:Convolutions"
+    told: dict[str, tuple[object, ...]] = {
+        "predict": (function, "--in", data, "--out", out),
+        "bench": (function, "--data", data, "--time", "1s", "--batch-size", "4"),
+        "apply": ("fold", function, "--out", out),
+    }
+    weights = ("--weights", files / "state.pt", "--input", "image=FP32[N,3,16,16]")
+    done = tradewind(command, *told[command], *weights, "--json")
+    assert done.code == 0, done.err
+    assert done.document
+
+
 def cifar(shared_data: Path) -> tuple[Array, Array]:
     with np.load(shared_data / "cifar10" / "test.npz") as archive:
         pixels, labels = archive["x"], archive["label"]

@@ -10,13 +10,12 @@ import click
 import numpy as np
 from rich.table import Table
 
-from tradewind.cli.opening import open_examples, trusting
+from tradewind.cli.opening import Importing, importing, open_examples
 from tradewind.cli.output import as_json, print_json, shown, told
 from tradewind.cli.settings import described, parse_settings
 from tradewind.data import Dataset
 from tradewind.engines import ENGINES
 from tradewind.errors import EngineError, OutputError, SettingError
-from tradewind.importers import load_model
 from tradewind.measure import graph_cost
 from tradewind.model import Model
 from tradewind.passes import PASSES, Change, Observed, Pass, apply_isolated, compare
@@ -61,7 +60,7 @@ _COMPARED = 256
 @click.option(
     "--time", "time_text", default="1h", show_default=True, help="When the pass is given up."
 )
-@trusting
+@importing
 @as_json
 def command(
     step: str,
@@ -74,7 +73,7 @@ def command(
     preprocess: str | None,
     seed: int,
     time_text: str,
-    trust_pickle: bool,
+    how: Importing,
     as_json: bool,
 ) -> None:
     """Make one change to MODEL and write what came of it.
@@ -85,14 +84,15 @@ def command(
     """
     _check_out(out, (model, original))
     chosen, limit_s = parse_settings(find_pass(step), settings), parse_time(time_text)
-    source = load_model(model, trust_pickle=trust_pickle)
+    given = [model] if original is None else [model, original]
+    source = how.of(model, given).load(model)
     needed = chosen.needs(source).examples
     if needed and data is None:
         hint = "representative inputs are enough; labels are not needed."
         raise SettingError("--data", f"examples for {chosen.name}, up to {needed}", "none", hint)
     examples = None if data is None else open_examples(source, data, label, preprocess)
     seen, fresh, is_fresh = draw(examples, needed, seed)
-    teacher = None if original is None else load_model(original, trust_pickle=trust_pickle)
+    teacher = None if original is None else how.of(original, given).load(original)
     with told().status(f"{chosen.label} …"):
         change = apply_isolated(chosen, source, Observed(seen, teacher), limit_s)
     _write(out, change.model)

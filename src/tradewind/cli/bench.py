@@ -10,7 +10,7 @@ import numpy as np
 from rich.table import Table
 
 from tradewind.bundle import Percentiles
-from tradewind.cli.opening import Opened, open_any, trusting
+from tradewind.cli.opening import Importing, Opened, importing, open_any
 from tradewind.cli.output import as_json, print_json, shown
 from tradewind.errors import SettingError
 from tradewind.measure import (
@@ -49,7 +49,7 @@ from tradewind.tensors import Tensors
     show_default=True,
     help="Repeats the order of turns.",
 )
-@trusting
+@importing
 @as_json
 def command(
     models: tuple[Path, ...],
@@ -59,7 +59,7 @@ def command(
     batch_sizes: tuple[int, ...],
     time_text: str,
     seed: int,
-    trust_pickle: bool,
+    how: Importing,
     as_json: bool,
 ) -> None:
     """Time models and bundles against the first one, interleaved on this machine.
@@ -70,7 +70,7 @@ def command(
     cascades, whose time depends on them, are compared by their means.
     """
     sizes = tuple(sorted(set(batch_sizes or (1, 32))))
-    opened = [open_any(path, trust_pickle=trust_pickle) for path in models]
+    opened = [open_any(path, how=how.of(path, models)) for path in models]
     inputs = _inputs(opened[0], data, label, preprocess, sizes)
     for path, one in zip(models, opened, strict=True):
         fixed = one.model.signature.fixed_batch

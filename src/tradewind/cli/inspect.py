@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 from rich.table import Table
 
-from tradewind.cli.opening import building, import_model, open_any, trusting
+from tradewind.cli.opening import Importing, importing, open_any
 from tradewind.cli.output import as_json, print_json, shown
 from tradewind.engines import ENGINES
 from tradewind.errors import EngineError
@@ -18,14 +18,11 @@ from tradewind.tensors import TensorSpec
 
 @click.command("inspect", epilog="Example: tradewind inspect model.onnx")
 @click.argument("model", type=click.Path(path_type=Path))
-@building
-@trusting
+@importing
 @as_json
 def command(
     model: Path,
-    weights: Path | None,
-    inputs: tuple[str, ...],
-    trust_pickle: bool,
+    how: Importing,
     as_json: bool,
 ) -> None:
     """Show what MODEL takes and gives, what it holds, what it costs and what can run it.
@@ -33,10 +30,7 @@ def command(
     MODEL is a model of any framework, a bundle, or package.module:function, which builds a
     PyTorch module.
     """
-    if weights is None and not inputs:
-        found = open_any(model, trust_pickle=trust_pickle).model
-    else:
-        found = import_model(model, weights, inputs, trust_pickle=trust_pickle)
+    found = open_any(model, how=how).model
     cost = graph_cost(found)
     support = {kind.name: _support(found, kind) for kind in ENGINES}
     document = {

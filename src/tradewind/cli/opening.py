@@ -1,7 +1,8 @@
 """Models and bundles as commands are given them: by path."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,8 @@ import click
 from tradewind.bundle import Bundle, VariantRecord, is_bundle, open_bundle, prepared
 from tradewind.data import Dataset, Preprocessing, Steps, carried, image_input, open_dataset
 from tradewind.engines import Engine, OnnxRuntime
-from tradewind.errors import DataError
-from tradewind.importers import is_model, load_model
+from tradewind.errors import DataError, SettingError
+from tradewind.importers import is_model, load_model, names_factory
 from tradewind.model import Model
 from tradewind.runners import Runner
 from tradewind.tensors import TensorSpec
@@ -22,18 +23,65 @@ trusting = click.option(
     help="Unpickle the model, in a process without network: whoever made the file can run "
     "what they like in there.",
 )
-"""The option of every command that opens models."""
+"""The option to run what a file brings along; part of `importing`."""
 
 
-def building(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options for modules that only their code can build."""
-    weights = click.option(
+@dataclass(frozen=True)
+class Importing:
+    """What the command line says of how a model is imported."""
+
+    weights: Path | None = None
+    inputs: tuple[str, ...] = ()
+    trusts_pickle: bool = False
+
+    @property
+    def builds(self) -> bool:
+        """Whether it says something of a module that code builds."""
+        return self.weights is not None or bool(self.inputs)
+
+    def load(self, source: Path) -> Model:
+        """Import a model.
+
+        Raises:
+            ModelError: it cannot be imported.
+            SettingError: an input is described in another way.
+        """
+        specs = [TensorSpec.parse(text) for text in self.inputs] or None
+        return load_model(
+            source, weights=self.weights, inputs=specs, trust_pickle=self.trusts_pickle
+        )
+
+    def of(self, path: Path, paths: Sequence[Path]) -> "Importing":
+        """Return what is said of one among several models: weights are those of the only function.
+
+        Raises:
+            SettingError: there are several functions, or none.
+        """
+        if not self.builds or len(paths) == 1:
+            return self
+        built = [one for one in paths if names_factory(one)]
+        if len(built) != 1:
+            expected = "one model given as package.module:function"
+            raise SettingError("--weights and --input", expected, str(len(built)))
+        return self if path == built[0] else replace(self, weights=None, inputs=())
+
+
+def importing(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of every command that opens models; it gets them as `how`, an `Importing`."""
+
+    @wraps(command)
+    def called(
+        *given: Any, weights: Path | None, inputs: tuple[str, ...], trust_pickle: bool, **named: Any
+    ) -> Any:
+        return command(*given, how=Importing(weights, inputs, trust_pickle), **named)
+
+    about = click.option(
         "--weights",
         type=click.Path(path_type=Path),
-        help="Weights for the module that MODEL, as package.module:function, builds: safetensors "
-        "or a state dict.",
+        help="Weights for the module that a model given as package.module:function builds: "
+        "safetensors or a state dict.",
     )
-    inputs = click.option(
+    described = click.option(
         "--input",
         "inputs",
         multiple=True,
@@ -41,7 +89,7 @@ def building(command: Callable[..., Any]) -> Callable[..., Any]:
         help="What such a module takes, as 'NAME=FP32[N,3,32,32]', once for each input; letters "
         "are sizes that may vary.",
     )
-    return weights(inputs(command))
+    return about(described(trusting(called)))
 
 
 @dataclass(frozen=True)
@@ -110,38 +158,31 @@ class Opened:
         return found
 
 
-def import_model(
-    source: Path,
-    weights: Path | None = None,
-    inputs: Sequence[str] = (),
+def open_any(
+    path: Path,
+    variant: str | None = None,
+    how: Importing = Importing(),
     *,
     trust_pickle: bool = False,
-) -> Model:
-    """Import a model as the options of `building` describe it.
-
-    Raises:
-        ModelError: it cannot be imported.
-        SettingError: an input is described in another way.
-    """
-    specs = [TensorSpec.parse(text) for text in inputs] or None
-    return load_model(source, weights=weights, inputs=specs, trust_pickle=trust_pickle)
-
-
-def open_any(path: Path, variant: str | None = None, *, trust_pickle: bool = False) -> Opened:
+) -> Opened:
     """Open a bundle, or a model on ONNX Runtime with its default settings.
 
     Args:
-        path: a bundle's folder, or a model as a file or folder.
+        path: a bundle's folder, a model as a file or folder, or package.module:function.
         variant: of a bundle; the chosen one when None.
+        how: a model is imported.
         trust_pickle: as `load_model` takes it.
 
     Raises:
         BundleError: the bundle is damaged, or has no such variant.
         ModelError: the file is no model.
+        SettingError: weights or inputs are given for a bundle, which has them.
     """
     if not is_bundle(path) and (not path.is_dir() or is_model(path)):
-        model = load_model(path, trust_pickle=trust_pickle)
+        model = replace(how, trusts_pickle=how.trusts_pickle or trust_pickle).load(path)
         return Opened(path.stem, model, OnnxRuntime(), carried(model))
+    if how.builds:
+        raise SettingError("--weights and --input", "a model to import", f"{path}, a bundle")
     bundle = open_bundle(path)
     manifest = bundle.manifest
     record = manifest.chosen if variant is None else bundle.variant(variant)

@@ -8,7 +8,7 @@ import click
 
 from tradewind.budget import Budget, Objective
 from tradewind.bundle import REPORT, Manifest, check_target, write_bundle
-from tradewind.cli.opening import building, import_model, open_examples, open_unlabelled, trusting
+from tradewind.cli.opening import Importing, importing, open_examples, open_unlabelled
 from tradewind.cli.output import as_json, print_json, shown, told
 from tradewind.cli.watching import Watching
 from tradewind.data import Dataset, Preprocessing, carried
@@ -100,8 +100,7 @@ from tradewind.search import Effort, SearchSettings, optimize, pack, parse_time,
     help="How much is tried while time allows.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Repeats all decisions.")
-@building
-@trusting
+@importing
 @as_json
 def command(
     model: Path,
@@ -121,9 +120,7 @@ def command(
     time_text: str,
     effort: Effort,
     seed: int,
-    weights: Path | None,
-    inputs: tuple[str, ...],
-    trust_pickle: bool,
+    how: Importing,
     as_json: bool,
 ) -> None:
     """Find the cheapest way to run MODEL that loses no more than you allow.
@@ -141,7 +138,7 @@ def command(
         metric or "accuracy", max_drop, confidence, objective, max_latency_ms, max_memory_mb
     )
     check_target(target, overwrite=overwrite)
-    source = import_model(model, weights, inputs, trust_pickle=trust_pickle)
+    source = how.load(model)
     dataset = open_examples(source, data, label, preprocess, group=group)
     if metric is None:
         budget = Budget(

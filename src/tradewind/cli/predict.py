@@ -8,7 +8,7 @@ import click
 import numpy as np
 
 from tradewind.cli.archives import write_archive
-from tradewind.cli.opening import Opened, open_any, trusting
+from tradewind.cli.opening import Importing, Opened, importing, open_any
 from tradewind.cli.output import as_json, print_json, shown
 from tradewind.cli.tables import write_table
 from tradewind.data import Dataset
@@ -31,7 +31,7 @@ from tradewind.tensors import Array
 )
 @click.option("--label", default="label", show_default=True, help="Column to leave out.")
 @click.option("--batch-size", type=click.IntRange(1), default=64, show_default=True)
-@trusting
+@importing
 @as_json
 def command(
     model: Path,
@@ -39,7 +39,7 @@ def command(
     out: Path,
     label: str,
     batch_size: int,
-    trust_pickle: bool,
+    how: Importing,
     as_json: bool,
 ) -> None:
     """Answer every example of a file at once; one output array or column set per output."""
@@ -51,7 +51,7 @@ def command(
         if given.resolve() in (out.resolve(), *out.resolve().parents):
             hint = "what was given is never changed; choose another name."
             raise OutputError(str(out), f"a place outside of {given}", "one within", hint)
-    opened = open_any(model, trust_pickle=trust_pickle)
+    opened = open_any(model, how=how)
     dataset = opened.examples(data, label)
     answers = answer_all(opened, dataset, batch_size)
     _write(out, answers)

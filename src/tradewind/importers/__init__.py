@@ -7,7 +7,7 @@ from tradewind.importers.jax import JaxFunction
 from tradewind.importers.loading import IMPORTERS, TRUSTING, is_model, load_model
 from tradewind.importers.metadata import notes_of
 from tradewind.importers.onnx import OnnxImporter
-from tradewind.importers.pytorch import TorchImporter
+from tradewind.importers.pytorch import TorchImporter, names_factory
 from tradewind.importers.sklearn import SklearnImporter
 from tradewind.importers.tensorflow import TensorflowImporter
 
@@ -26,5 +26,6 @@ __all__ = [
     "install",
     "is_model",
     "load_model",
+    "names_factory",
     "notes_of",
 ]
