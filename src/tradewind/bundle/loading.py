@@ -29,6 +29,14 @@ class Bundle:
         """
         return self._read(record, record.parts[-1])
 
+    def models(self, record: VariantRecord) -> tuple[Model, ...]:
+        """Return the graphs of all stages of a variant, of one that is no cascade the only one.
+
+        Raises:
+            BundleError: one was not kept, or cannot be read.
+        """
+        return tuple(self._read(record, part) for part in record.parts)
+
     def compile(self, record: VariantRecord | None = None) -> Runner:
         """Return the runner of a variant, by default the chosen one, preprocessing included.
 
@@ -73,6 +81,15 @@ class Bundle:
         if record is None:
             return self.manifest.preprocessing
         return record.to_tokenization(_read(self._inside(record.file)).decode())
+
+    def texts(self) -> dict[str, str]:
+        """Return the files that belong to the bundle besides its graphs and its record.
+
+        Raises:
+            BundleError: one cannot be read.
+        """
+        record = self.manifest.tokenization
+        return {} if record is None else {record.file: _read(self._inside(record.file)).decode()}
 
     def _inside(self, name: str) -> Path:
         path = self.folder / name

@@ -271,6 +271,7 @@ class Manifest:
     is_complete: bool  # False when time ran out or somebody interrupted
     elapsed_s: float
     tokenization: TokenizerRecord | None = None  # in place of `preprocessing` for sentences
+    tested: tuple[str, ...] = ()  # variants with a certificate, in the order of their tests
     classes: tuple[str, ...] = ()  # their names in the order of the scores, where known
 
     def to_json(self) -> bytes:

@@ -22,6 +22,7 @@ COMMANDS = {
     "inspect": "Show what a model takes, gives, holds and costs.",
     "apply": "Make one change to a model: prune, quantize, fold and more.",
     "verify": "Check every byte of a bundle, and whether it was made for this machine.",
+    "recertify": "Renew the certificate of a bundle on this machine.",
     "sign": "Sign a bundle, so that servers can demand it.",
     "doctor": "Show what this machine has and what is missing.",
     "completion": "Print a script that completes commands in your shell.",

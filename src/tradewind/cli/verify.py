@@ -50,7 +50,10 @@ def command(bundle: Path, trusted_keys: Path | None, as_json: bool) -> None:
         console.print("The certificate does NOT hold here: it was given for another machine.")
         for doubt in doubts:
             console.print(f"  {doubt}")
-        console.print("Run `tradewind optimize` here to find and certify what is best here.")
+        console.print(
+            "Run `tradewind recertify` here to renew it, or `tradewind optimize` to find what is "
+            "best here."
+        )
     else:
         console.print(
             f"The certificate holds here: {certificate.metric} drops by at most "

@@ -3,6 +3,7 @@
 from tradewind.search.optimizing import Outcome, optimize
 from tradewind.search.packing import pack, texts
 from tradewind.search.progress import Progress, Silence
+from tradewind.search.renewing import kept_graphs, recertify, renewed
 from tradewind.search.settings import Deadline, Effort, SearchSettings, parse_time
 from tradewind.search.trials import Trial
 
@@ -14,8 +15,11 @@ __all__ = [
     "SearchSettings",
     "Silence",
     "Trial",
+    "kept_graphs",
     "optimize",
     "pack",
     "parse_time",
+    "recertify",
+    "renewed",
     "texts",
 ]

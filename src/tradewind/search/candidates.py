@@ -28,10 +28,13 @@ class Graph:
     steps: tuple[Pass, ...]
     model: Model
     summary: str
+    known_exact: bool | None = None  # said where the steps are not known any more
 
     @property
     def is_exact(self) -> bool:
         """Whether the answers equal the original's up to rounding."""
+        if self.known_exact is not None:
+            return self.known_exact
         return all(step.is_lossless for step in self.steps)
 
     @property

@@ -38,6 +38,7 @@ class Outcome:
     refused: list[Refusal] = field(default_factory=list)
     is_complete: bool = True  # False when somebody interrupted or time ran out
     elapsed_s: float = 0.0
+    tested: tuple[str, ...] = ()  # in the order that was fixed before
 
 
 def optimize(
@@ -158,7 +159,7 @@ class _Search:
         chosen, reason = choose(job.budget, entrants)
         if chosen is baseline and len(entrants) == 1:
             reason = self._why_nothing(reason)
-        return self._outcome(attempts, baseline, chosen, reason)
+        return self._outcome(attempts, baseline, chosen, reason, queue)
 
     def _why_nothing(self, reason: str) -> str:
         """Say what kept everything cheaper from being certified."""
@@ -200,7 +201,14 @@ class _Search:
         until = max(job.deadline.at(self._shares.certified), job.deadline.clock() + 1.0)
         Certifier(job, baseline, until).run(queue, self._told)
 
-    def _outcome(self, attempts: Attempts, baseline: Trial, chosen: Trial, reason: str) -> Outcome:
+    def _outcome(
+        self,
+        attempts: Attempts,
+        baseline: Trial,
+        chosen: Trial,
+        reason: str,
+        queue: list[Trial],
+    ) -> Outcome:
         trials = [baseline, *attempts.trials]
         refused = attempts.refused + [
             Refusal(trial.name, why)
@@ -217,4 +225,10 @@ class _Search:
             refused,
             self._is_complete,
             self._job.deadline.elapsed_s,
+            names_of_tested(queue),
         )
+
+
+def names_of_tested(trials: list[Trial]) -> tuple[str, ...]:
+    """Return which of the variants have a certificate, granted or not."""
+    return tuple(trial.name for trial in trials if trial.certificate is not None)

@@ -93,6 +93,7 @@ def pack(outcome: Outcome, command: str) -> tuple[Manifest, dict[str, Model]]:
         preprocessing=steps if isinstance(steps, Preprocessing) else None,
         is_complete=outcome.is_complete,
         elapsed_s=outcome.elapsed_s,
+        tested=outcome.tested,
         tokenization=TokenizerRecord.of(steps) if isinstance(steps, Tokenization) else None,
         classes=job.dataset.classes or carried_classes(job.model),
     )
@@ -144,8 +145,22 @@ def _record(trial: Trial, *, is_kept: bool) -> VariantRecord:
         size_bytes=trial.plan.size_bytes,
         stages=stages if trial.plan.is_cascade else (),
     )
+    return measured(found, trial)
+
+
+def measured(record: VariantRecord, trial: Trial) -> VariantRecord:
+    """Return a record with all that was measured of its variant, and nothing of before.
+
+    The shares that the stages of a cascade answered are filled in, too.
+    """
+    shares = trial.answered or (None,) * len(record.stages)
     return replace(
-        found,
+        record,
+        stages=tuple(
+            replace(stage, answered=share)
+            for stage, share in zip(record.stages, shares, strict=bool(record.stages))
+        ),
+        estimate=None,
         latency_ms=trial.percentiles,
         throughput_per_s=trial.throughput_per_s,
         batch_size=trial.load.batch_size,
