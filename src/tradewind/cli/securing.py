@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from tradewind.bundle import Demand, Trust
 from tradewind.serve import Security
 
 _PATH = click.Path(path_type=Path)
@@ -36,11 +37,23 @@ _OPTIONS = (
         type=_PATH,
         help="Let only clients in that show a certificate signed by one of these.",
     ),
+    click.option(
+        "--signatures",
+        type=click.Choice(["require", "warn", "off"]),
+        default="off",
+        show_default=True,
+        help="What to do with bundles and models that no key of --trusted-keys has signed.",
+    ),
+    click.option(
+        "--trusted-keys",
+        type=_PATH,
+        help="Lines that `tradewind sign --new-key` has printed.",
+    ),
 )
 
 
 def secured(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options, and hand them to the command as one argument named `security`."""
+    """Add the options, and hand them to the command as `security` and `trust`."""
 
     @functools.wraps(command)
     def called(
@@ -52,12 +65,15 @@ def secured(command: Callable[..., Any]) -> Callable[..., Any]:
         tls_cert: Path | None,
         tls_key: Path | None,
         tls_client_ca: Path | None,
+        signatures: Demand,
+        trusted_keys: Path | None,
         **kwargs: Any,
     ) -> Any:
         security = Security(
             api_keys, oidc_issuer, oidc_audience, jwks, tls_cert, tls_key, tls_client_ca
         )
-        return command(*args, security=security, **kwargs)
+        trust = Trust.of(signatures, trusted_keys)
+        return command(*args, security=security, trust=trust, **kwargs)
 
     for option in reversed(_OPTIONS):
         called = option(called)

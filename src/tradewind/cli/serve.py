@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from tradewind.bundle import Trust
 from tradewind.cli.opening import Opened, open_any, trusting
 from tradewind.cli.output import as_json, print_json, told
 from tradewind.cli.recording import recorded
@@ -82,6 +83,7 @@ def command(
     admin_port: int | None,
     admin_host: str,
     security: Security,
+    trust: Trust,
     observing: Observing,
     trust_pickle: bool,
     as_json: bool,
@@ -113,6 +115,10 @@ def command(
     )
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     with claim_port(host, http_port) as port, contextlib.ExitStack() as stack:
+        for path in paths:
+            distrust = trust.doubt(path)
+            if distrust:
+                told().print(f"note: {path}: {distrust}", soft_wrap=True)
         served = [served_model(path, stack, trust_pickle=trust_pickle) for path in paths]
 
         def ready(url: str) -> None:
