@@ -1,20 +1,33 @@
 """`tradewind serve`."""
 
-import contextlib
 import logging
 import math
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import click
 
 from tradewind.bundle import Trust
-from tradewind.cli.opening import Opened, open_any, trusting
+from tradewind.cli.opening import trusting
 from tradewind.cli.output import as_json, print_json, told
 from tradewind.cli.recording import recorded
+from tradewind.cli.residing import by_name, opener, resident
 from tradewind.cli.securing import secured
-from tradewind.data import carried_classes
 from tradewind.errors import SettingError
-from tradewind.serve import Observing, Security, ServedModel, Settings, claim_port, run
+from tradewind.serve import (
+    Control,
+    Observing,
+    Residency,
+    Security,
+    Settings,
+    Source,
+    claim_port,
+    look,
+    run,
+)
+
+_TOLD = 8  # names on the terminal, at most
 
 
 @click.command(
@@ -23,11 +36,7 @@ from tradewind.serve import Observing, Security, ServedModel, Settings, claim_po
     "curl http://127.0.0.1:8000/v2/models/model shows what the model takes.",
 )
 @click.argument("models", nargs=-1, metavar="BUNDLE_OR_MODEL...", type=click.Path(path_type=Path))
-@click.option(
-    "--model-dir",
-    type=click.Path(path_type=Path),
-    help="Serve every bundle and .onnx file in this folder too.",
-)
+@resident
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--http-port", type=int, default=8000, show_default=True, help="Port; 0 takes any free one."
@@ -72,7 +81,7 @@ from tradewind.serve import Observing, Security, ServedModel, Settings, claim_po
 @as_json
 def command(
     models: tuple[Path, ...],
-    model_dir: Path | None,
+    residency: Residency,
     host: str,
     http_port: int,
     concurrency: int,
@@ -93,8 +102,9 @@ def command(
     Speaks the Open Inference Protocol, so that existing clients work unchanged; metrics for
     Prometheus are under /metrics. SIGTERM answers what was accepted, then ends.
     """
-    paths = [*models, *found_in(model_dir)]
-    if not paths:
+    source = Source(opener(trust_pickle=trust_pickle, trust=trust), by_name(models), residency)
+    names = [*source.paths, *([] if residency.folder is None else look(residency.folder))]
+    if not names and residency.control is Control.NONE:
         raise SettingError("serve", "a bundle or a model", "nothing", "tradewind serve model.tw")
     if not 0 < max_body_mb < math.inf:
         raise SettingError("--max-body-mb", "a number above 0", f"{max_body_mb:g}")
@@ -114,53 +124,16 @@ def command(
         observing=observing,
     )
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    with claim_port(host, http_port) as port, contextlib.ExitStack() as stack:
-        for path in paths:
-            distrust = trust.doubt(path)
-            if distrust:
-                told().print(f"note: {path}: {distrust}", soft_wrap=True)
-        served = [served_model(path, stack, trust_pickle=trust_pickle) for path in paths]
-
-        def ready(url: str) -> None:
-            names = [model.name for model in served]
-            if as_json:
-                print_json({"url": url, "models": names})
-            else:
-                line = f"answering for {', '.join(names)} at {url} (Ctrl-C ends)"
-                told().print(line, soft_wrap=True)
-
-        run(served, settings, ready, port)
+    with claim_port(host, http_port) as port:
+        run((), settings, partial(_tell, names, as_json=as_json), port, source=source)
 
 
-def found_in(folder: Path | None) -> list[Path]:
-    """Return the bundles and models in a folder, by name.
-
-    Raises:
-        SettingError: it is no folder.
-    """
-    if folder is None:
-        return []
-    if not folder.is_dir():
-        raise SettingError("--model-dir", "a folder", f"{folder}, which is none")
-    return sorted([*folder.glob("*.tw"), *folder.glob("*.onnx")])
-
-
-def served_model(
-    path: Path, stack: contextlib.ExitStack, *, trust_pickle: bool = False
-) -> ServedModel:
-    """Open and compile one model; it is closed with `stack`."""
-    opened = open_any(path, trust_pickle=trust_pickle)
-    if opened.bundle is not None:
-        for doubt in opened.bundle.doubts():
-            told().print(f"note: {path}: the certificate does not hold here: {doubt}")
-    runner = stack.enter_context(opened.compile())
-    platform = f"onnx_{opened.engine_name}"
-    return ServedModel(
-        opened.name, runner, platform, parameters=dict(opened.about), classes=_classes(opened)
-    )
-
-
-def _classes(opened: Opened) -> tuple[str, ...]:
-    """Return the names of the classes, where the bundle or the model has them."""
-    named = () if opened.bundle is None else opened.bundle.manifest.classes
-    return named or carried_classes(opened.model)
+def _tell(names: Sequence[str], url: str, *, as_json: bool) -> None:
+    """Say where the server answers, and for which models."""
+    if as_json:
+        print_json({"url": url, "models": names})
+        return
+    more = len(names) - _TOLD
+    shown = ", ".join(names[:_TOLD]) + (f" and {more} others" if more > 0 else "")
+    line = f"answering for {shown or 'no model yet'} at {url} (Ctrl-C ends)"
+    told().print(line, soft_wrap=True)

@@ -3,20 +3,29 @@
 A request passes wire -> admission -> compute; each knows only the next.
 """
 
+from tradewind.serve.caching import Caching
 from tradewind.serve.observing import Capture, Observing
 from tradewind.serve.port import ClaimedPort, claim_port
+from tradewind.serve.residency import Compile, Control, Opener, Residency, Source, look
 from tradewind.serve.security import Security
 from tradewind.serve.served import ServedModel
 from tradewind.serve.server import run
 from tradewind.serve.settings import Settings
 
 __all__ = [
+    "Caching",
     "Capture",
     "ClaimedPort",
+    "Compile",
+    "Control",
     "Observing",
+    "Opener",
+    "Residency",
     "Security",
     "ServedModel",
     "Settings",
+    "Source",
     "claim_port",
+    "look",
     "run",
 ]

@@ -2,21 +2,25 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn
 
 from tradewind import __version__
 from tradewind.errors import SettingError
 from tradewind.serve.assembling import Assembler
 from tradewind.serve.batching import Threads
+from tradewind.serve.catalog import Catalog
 from tradewind.serve.descriptors import make_room
 from tradewind.serve.leaving import await_end_of_others, leave_at_once, native_threads
 from tradewind.serve.listening import Listener
 from tradewind.serve.observing import Recording, ServerMetrics
 from tradewind.serve.port import ClaimedPort, claim_port
-from tradewind.serve.residency import FixedCatalog, warm_up
+from tradewind.serve.residency import Loader, ManagedCatalog, Source, warm_up
 from tradewind.serve.security import Gate, certificates_of, gate_of, is_loopback
 from tradewind.serve.served import ServedModel
 from tradewind.serve.settings import Settings
@@ -34,6 +38,7 @@ def run(
     on_ready: Callable[[str], None],
     claimed: ClaimedPort | None = None,
     admin: ClaimedPort | None = None,
+    source: Source | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then answer what was accepted and return.
 
@@ -47,15 +52,14 @@ def run(
         on_ready: called once with the URL, when the first request may come.
         claimed: the port, when it was claimed before the models were loaded.
         admin: the port for managing, likewise.
+        source: of further models, which the server opens and closes by itself.
 
     Raises:
         SettingError: two models have one name, or the port is taken.
+        TradewindError: a model that has to be loaded at the start cannot be.
     """
-    names = [model.name for model in models]
-    if not names or len(set(names)) != len(names):
-        raise SettingError(
-            "models", "one or more, with different names", ", ".join(names) or "none"
-        )
+    if not models and source is None:
+        raise SettingError("models", "one or more, or a source of models", "none")
     with contextlib.ExitStack() as stack:
         port = claimed or stack.enter_context(claim_port(settings.host, settings.port))
         if admin is None and settings.admin_port is not None:
@@ -65,7 +69,9 @@ def run(
         make_room(settings.max_connections)
         for model in models:
             warm_up(model)
-        is_idle = asyncio.run(_Server(models, settings, gate, port, admin).serve(on_ready))
+        is_idle = asyncio.run(
+            _Server(models, source or Source(_nothing), settings, gate, port, admin).serve(on_ready)
+        )
     if not is_idle:
         leave_at_once()
 
@@ -76,12 +82,14 @@ class _Server:
     def __init__(
         self,
         models: Sequence[ServedModel],
+        source: Source,
         settings: Settings,
         gate: Gate,
         port: ClaimedPort,
         admin: ClaimedPort | None,
     ) -> None:
         self._models = models
+        self._source = source
         self._settings = settings
         self._gate = gate
         self._port = port
@@ -92,8 +100,28 @@ class _Server:
 
     async def serve(self, on_ready: Callable[[str], None]) -> bool:
         """Listen, answer, drain; return whether nothing is computed any more."""
+        translators = Threads(1, "tradewind-translate")
+        assembler = Assembler(self._settings, self._gate)
+        catalog = ManagedCatalog(assembler, Loader(self._source.opener), self._source.residency)
+        try:
+            await catalog.start(self._models, self._source.paths)
+            # what is there now stays: looking through it again would hold up every request
+            gc.collect()
+            gc.freeze()
+            return await self._answer(catalog, assembler, translators, on_ready)
+        finally:
+            translators.close()
+            self._recording.close()
+
+    async def _answer(
+        self,
+        catalog: ManagedCatalog,
+        assembler: Assembler,
+        translators: Threads,
+        on_ready: Callable[[str], None],
+    ) -> bool:
         others = native_threads()
-        listeners, bodies, threads = self._assemble()
+        listeners, bodies = self._listeners(catalog, assembler, translators)
         self._stop_on_signals()
         sweeping = asyncio.create_task(_sweep(bodies, self._gate, listeners))
         try:
@@ -109,22 +137,20 @@ class _Server:
             await self._drain(apps, bodies)
             for listener in listeners:
                 await listener.stop(patience_s=1.0)
+            is_idle = not any(app.in_flight for app in apps)
+            if is_idle:
+                await catalog.close()
             await await_end_of_others(others)
-            return not any(app.in_flight for app in apps)
+            return is_idle
         finally:
             sweeping.cancel()
-            for pool in threads:
-                pool.close()
-            self._recording.close()
 
-    def _assemble(self) -> tuple[list[Listener], Bodies, list[Threads]]:
+    def _listeners(
+        self, catalog: Catalog, assembler: Assembler, translators: Threads
+    ) -> tuple[list[Listener], Bodies]:
         settings, gate = self._settings, self._gate
-        translators = Threads(1, "tradewind-translate")
-        assembler = Assembler(settings, gate)
-        assembled = [assembler.assemble(model) for model in self._models]
-        catalog = FixedCatalog([one.endpoint for one in assembled])
         metrics = ServerMetrics(
-            lambda: [found.metrics for found in catalog.endpoints()],
+            lambda: assembler.metrics,
             self._is_ready,
             __version__,
             settings.observing,
@@ -139,10 +165,8 @@ class _Server:
             return Listener(app, port, settings, certificates_of(settings.security))
 
         if self._admin is None:
-            listeners = [listener(self._port, gate)]
-        else:
-            listeners = [listener(self._port, gate.without_managing()), listener(self._admin, gate)]
-        return listeners, bodies, [translators, *(one.threads for one in assembled)]
+            return [listener(self._port, gate)], bodies
+        return [listener(self._port, gate.without_managing()), listener(self._admin, gate)], bodies
 
     def _is_ready(self) -> bool:
         return self._is_listening
@@ -177,6 +201,10 @@ async def _sweep(bodies: Bodies, gate: Gate, listeners: Sequence[Listener]) -> N
         gate.refresh()
         for listener in listeners:
             await listener.renew()
+
+
+def _nothing(path: Path, name: str, version: str) -> NoReturn:
+    raise SettingError("source", "where models come from", "none")
 
 
 def _warn_of_strangers(settings: Settings, port: ClaimedPort) -> None:

@@ -89,6 +89,10 @@ class Keeper:
         self._leaving.add(task)
         task.add_done_callback(self._leaving.discard)
 
+    def disown(self, held: Held) -> None:
+        """Let go of a model that was adopted: whoever made its runner closes it."""
+        self._assembler.release(held.assembled)
+
     async def close(self) -> None:
         """Wait until everything that was retired is closed."""
         if self._leaving:

@@ -223,6 +223,8 @@ class ManagedCatalog(Catalog):
                     entry.loading.cancel()
                 if entry.path is not None:
                     self._drop(entry)
+                elif entry.held is not None:
+                    self._keeper.disown(entry.held)
         await self._keeper.close()
         self._loader.close()
 

@@ -1,0 +1,169 @@
+"""The options of `tradewind serve` about which models it holds."""
+
+import functools
+import hashlib
+import math
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tradewind.bundle import Trust, is_bundle
+from tradewind.cli.opening import Opened, open_any
+from tradewind.cli.output import told
+from tradewind.data import carried_classes
+from tradewind.errors import SettingError
+from tradewind.serve import Compile, Control, Opener, Residency, ServedModel
+
+
+def resident(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options; the command gets them as one `residency`."""
+
+    @functools.wraps(command)
+    def told_together(
+        model_dir: Path | None,
+        model_control: str,
+        model_memory_mb: float | None,
+        min_stay_s: float,
+        load_wait_s: float,
+        poll_s: float,
+        pins: tuple[str, ...],
+        load_models: tuple[str, ...],
+        **others: Any,
+    ) -> Any:
+        memory = math.inf if model_memory_mb is None else model_memory_mb * 2**20
+        residency = Residency(
+            folder=model_dir,
+            control=Control(model_control),
+            memory_bytes=memory,
+            stay_s=min_stay_s,
+            load_wait_s=load_wait_s,
+            poll_s=poll_s,
+            pinned=pins,
+            load=load_models,
+        )
+        return command(residency=residency, **others)
+
+    for option in reversed(_OPTIONS):
+        told_together = option(told_together)
+    return told_together
+
+
+_OPTIONS = (
+    click.option(
+        "--model-dir",
+        type=click.Path(path_type=Path),
+        help="Serve the bundles and .onnx files in this folder too; each is loaded when it is "
+        "first asked for.",
+    ),
+    click.option(
+        "--model-control",
+        type=click.Choice([control.value for control in Control]),
+        default=Control.NONE.value,
+        show_default=True,
+        help="none: the folder is read once. poll: changes in it are followed. explicit: clients "
+        "load and unload.",
+    ),
+    click.option(
+        "--model-memory-mb",
+        type=float,
+        help="What all models together may take in memory, in MiB; the least recently used goes.",
+    ),
+    click.option(
+        "--min-stay-s",
+        type=float,
+        default=Residency.stay_s,
+        show_default=True,
+        help="Seconds that a model stays at least once it is loaded.",
+    ),
+    click.option(
+        "--load-wait-s",
+        type=float,
+        default=Residency.load_wait_s,
+        show_default=True,
+        help="Seconds that a request waits for its model to be loaded; then 503.",
+    ),
+    click.option(
+        "--poll-s",
+        type=float,
+        default=Residency.poll_s,
+        show_default=True,
+        help="Seconds between two looks at the folder.",
+    ),
+    click.option(
+        "--pin", "pins", multiple=True, metavar="NAME", help="Never let go of this model."
+    ),
+    click.option(
+        "--load-model",
+        "load_models",
+        multiple=True,
+        metavar="NAME",
+        help="Load this model of the folder at the start; * loads all.",
+    ),
+)
+
+
+_OPEN = Trust()
+
+
+def by_name(paths: Sequence[Path]) -> dict[str, Path]:
+    """Return models under the names that they are asked for by.
+
+    Raises:
+        SettingError: two have the same.
+    """
+    found: dict[str, Path] = {}
+    for path in paths:
+        name = name_of(path)
+        if name in found:
+            raise SettingError("models", "different names", f"{found[name]} and {path}")
+        found[name] = path
+    return found
+
+
+def name_of(path: Path) -> str:
+    """Return the name of a model, which is that of its file without what comes after the dot."""
+    return path.name.removesuffix(".tw") if is_bundle(path) else path.stem
+
+
+def opener(*, trust_pickle: bool = False, trust: Trust = _OPEN) -> Opener:
+    """Return what opens bundles and models for the server, once `trust` has nothing against it."""
+
+    def opened(path: Path, name: str, version: str) -> Compile:
+        distrust = trust.doubt(path)
+        if distrust:
+            told().print(f"note: {path}: {distrust}", soft_wrap=True)
+        found = open_any(path, trust_pickle=trust_pickle)
+        if found.bundle is not None:
+            for doubt in found.bundle.doubts():
+                told().print(f"note: {path}: the certificate does not hold here: {doubt}")
+        return partial(_compiled, found, name, version)
+
+    return opened
+
+
+def _compiled(opened: Opened, name: str, version: str) -> ServedModel:
+    return ServedModel(
+        name,
+        opened.compile(),
+        f"onnx_{opened.engine_name}",
+        version,
+        dict(opened.about),
+        _digest(opened),
+        _classes(opened),
+    )
+
+
+def _digest(opened: Opened) -> str:
+    """Return what is equal for everything that answers alike: graphs with their engines."""
+    record = opened.record
+    graph = opened.model.digest if record is None else record.model_digest
+    return hashlib.sha256(f"{graph} {opened.engine_label}".encode()).hexdigest()
+
+
+def _classes(opened: Opened) -> tuple[str, ...]:
+    """Return the names of the classes, where the bundle or the model has them."""
+    named = () if opened.bundle is None else opened.bundle.manifest.classes
+    return named or carried_classes(opened.model)
