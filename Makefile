@@ -43,7 +43,7 @@ $(VENV)/.core: $(VENV)/.python pyproject.toml
 	touch $@
 
 $(VENV)/.test: $(VENV)/.core
-	$(PIP) install --editable ".[auth,sklearn,text,train,trees]" --group test
+	$(PIP) install --editable ".[auth,otel,sklearn,text,train,trees]" --group test
 	touch $@
 
 $(VENV)/.check: $(VENV)/.test

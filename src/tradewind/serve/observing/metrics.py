@@ -35,6 +35,7 @@ class ServerMetrics(Collector):
         dropped: returns how many records of each kind were not written.
         processes: returns what other processes of the same server have counted, as their
             `snapshot` says it.
+        rapl: the meters of this machine's processors.
     """
 
     def __init__(
@@ -45,13 +46,14 @@ class ServerMetrics(Collector):
         settings: Observing | None = None,
         dropped: Callable[[], Mapping[str, int]] = dict,
         processes: Callable[[], Iterable[Mapping[str, Any]]] = tuple,
+        rapl: Rapl | None = None,
     ) -> None:
         self._models = models
         self._is_ready = is_ready
         self._version = version
         self._settings = settings or Observing()
         self._dropped = dropped
-        self._rapl = Rapl()
+        self._rapl = rapl or Rapl()
         self._processes = processes
         self.refused_elsewhere: Counter[Reason] = Counter()
         self.registry = CollectorRegistry()
