@@ -18,6 +18,7 @@ from tradewind.errors import EngineError, TradewindError
 from tradewind.model import Model, Origin
 from tradewind.runners import Runner
 from tradewind.serve import Security, ServedModel, Settings, claim_port, run
+from tradewind.serve.batching import Batching
 from tradewind.serve.caching import Caching
 from tradewind.serve.observing import Observing
 from tradewind.tensors import Array, Datatype, Signature, Tensors, TensorSpec
@@ -80,7 +81,10 @@ def main() -> int:
     security = msgspec.convert(given.pop("security", {}), Security, dec_hook=_to_path)
     observing = msgspec.convert(given.pop("observing", {}), Observing, dec_hook=_to_path)
     caching = Caching(**given.pop("caching", {}))
-    settings = Settings(**given, security=security, observing=observing, caching=caching)
+    batching = Batching.parse(given.pop("batching", []))
+    settings = Settings(
+        **given, security=security, observing=observing, caching=caching, batching=batching
+    )
     echoes = [
         ServedModel(f"echo-{datatype.value}", Echo(datatype), "test_echo") for datatype in Datatype
     ]

@@ -53,12 +53,15 @@ class Assembler:
         """
         settings = self._settings
         computing = Threads(settings.concurrency, f"tradewind-compute-{model.name}")
+        batching = settings.batching.of(model.name)
         admission = Admission(
             model.name,
-            Compute(model.runner, computing),
+            Compute(model.runner, computing, model.name, is_joining=batching.enabled),
             settings.concurrency,
             settings.max_queue,
             settings.request_timeout_s,
+            batching,
+            settings.max_queue_bytes,
         )
         metrics = self._counts(model, admission, resident_bytes)
         rules = InputRules(model.runner.signature, settings.max_batch)

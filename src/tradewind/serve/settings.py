@@ -4,10 +4,12 @@ from dataclasses import dataclass
 from typing import final
 
 from tradewind.errors import SettingError
+from tradewind.serve.batching.rules import Batching
 from tradewind.serve.caching import Caching
 from tradewind.serve.observing.settings import Observing
 from tradewind.serve.security.settings import Security
 
+_UNTUNED = Batching()
 _OPEN = Security()
 _UNCACHED = Caching()
 _UNWATCHED = Observing()
@@ -20,14 +22,16 @@ class Settings:
 
     host: str = "127.0.0.1"
     port: int = 8000  # 0 takes any that is free
-    concurrency: int = 2  # requests computed at once, for each model
+    concurrency: int = 2  # batches computed at once, for each model
     max_queue: int = 256  # requests that wait, for each model
+    max_queue_bytes: int = 256 * 2**20  # of their bodies
+    batching: Batching = _UNTUNED  # which requests are computed together
     max_batch: int = 4096  # examples in one request
     max_body_bytes: int = 64 * 2**20
     max_held_bytes: int = 512 * 2**20  # bodies being read or answered, together
     max_connections: int = 16384  # more wait to be accepted
     header_timeout_s: float = 30.0  # for a whole header, also on a connection that is kept open
-    request_timeout_s: float = 30.0  # in the queue, unless the request says less
+    request_timeout_s: float = 30.0  # until the answer, unless the request says less
     read_timeout_s: float = 60.0  # for the client to send its body
     drain_timeout_s: float = 30.0
     server_name: str = "tradewind"  # in GET /v2; some clients insist on triton
@@ -43,6 +47,7 @@ class Settings:
                 raise SettingError(name, "1 or more", str(getattr(self, name)))
         for name in (
             "max_queue",
+            "max_queue_bytes",
             "header_timeout_s",
             "request_timeout_s",
             "read_timeout_s",

@@ -22,6 +22,7 @@ SIGNATURE = Signature(
     (TensorSpec("x", Datatype.FP64, ("N", None)),), (TensorSpec("y", Datatype.FP64, ("N", None)),)
 )
 BAD = -1.0
+USUAL = BatchingRules()
 
 
 @final
@@ -75,14 +76,13 @@ def run(
     scenario: Scenario,
     concurrency: int = 1,
     max_queue: int = 2,
-    rules: BatchingRules | None = None,
+    rules: BatchingRules = USUAL,
     max_queue_bytes: int = 10**6,
 ) -> None:
     async def whole() -> None:
         gate = Gate()
         threads = Threads(concurrency, "test")
-        is_joining = rules is None or rules.enabled
-        compute = Compute(gate, threads, "m", is_joining=is_joining)
+        compute = Compute(gate, threads, "m", is_joining=rules.enabled)
         admit = Admission("m", compute, concurrency, max_queue, 30.0, rules, max_queue_bytes)
         try:
             await scenario(gate, admit)

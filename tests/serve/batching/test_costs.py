@@ -4,9 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.serve.properties import relaxed
 
-from tradewind.errors import SettingError
 from tradewind.serve.batching.costs import Costs, Curve, ladder
-from tradewind.serve.batching.rules import BatchingRules
 
 
 def learned(base_s: float, each_s: float, sizes: tuple[int, ...], times: int = 20) -> Curve:
@@ -126,10 +124,3 @@ def test_shapes_that_nobody_asks_for_are_forgotten() -> None:
     for number in range(1000):
         costs.of(((number + 1,),))
     assert costs.of(((0,),)).time_s(1) is None
-
-
-def test_rules_that_make_no_sense_are_refused() -> None:
-    with pytest.raises(SettingError, match="max_batch"):
-        BatchingRules(max_batch=0)
-    with pytest.raises(SettingError, match="latency_target_ms"):
-        BatchingRules(latency_target_ms=0)

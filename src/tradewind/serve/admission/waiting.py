@@ -15,8 +15,6 @@ from tradewind.serve.batching.costs import Costs, ladder
 from tradewind.serve.messages import Request, Response
 from tradewind.serve.refusals import Reason, Refusal
 
-_MAX_QUEUE_BYTES = 256 * 2**20
-
 
 @final
 class _Waiter(Ticket):
@@ -62,10 +60,9 @@ class Admission:
         concurrency: int,
         max_queue: int,
         timeout_s: float,
-        rules: BatchingRules | None = None,
-        max_queue_bytes: int = _MAX_QUEUE_BYTES,
+        rules: BatchingRules,
+        max_queue_bytes: int,
     ) -> None:
-        rules = rules or BatchingRules()
         self._name = name
         self._compute = compute
         self._max_queue = max_queue

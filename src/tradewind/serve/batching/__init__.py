@@ -2,7 +2,7 @@
 
 from tradewind.serve.batching.company import Company
 from tradewind.serve.batching.compute import Compute
-from tradewind.serve.batching.rules import BatchingRules
+from tradewind.serve.batching.rules import Batching, BatchingRules
 from tradewind.serve.batching.threads import Threads
 
-__all__ = ["BatchingRules", "Company", "Compute", "Threads"]
+__all__ = ["Batching", "BatchingRules", "Company", "Compute", "Threads"]
