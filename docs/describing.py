@@ -105,9 +105,10 @@ def signature(name: str, found: object) -> str:
         parts = _parameters(inits[0]) if inits else list(_fields(node))
         returned = ""
     else:
-        assert isinstance(node, ast.FunctionDef)
+        assert isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         parts = _parameters(node)
         returned = f" -> {ast.unparse(node.returns)}" if node.returns else ""
+        name = f"await {name}" if isinstance(node, ast.AsyncFunctionDef) else name
     one_line = f"{name}({', '.join(parts)}){returned}".replace("'Model'", "Model")
     if len(one_line) <= WIDTH:
         return one_line
@@ -115,7 +116,7 @@ def signature(name: str, found: object) -> str:
 
 
 def _parameters(node: ast.AST) -> list[str]:
-    assert isinstance(node, ast.FunctionDef)
+    assert isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     given = node.args
     plain = [*given.posonlyargs, *given.args]
     defaults = [None] * (len(plain) - len(given.defaults)) + list(given.defaults)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tradewind.budget import Budget
     from tradewind.bundle import Bundle, open_bundle, write_bundle
+    from tradewind.client import AsyncClient, Client
     from tradewind.data import ArrayDataset, Dataset, Preprocessing, open_dataset
     from tradewind.engines import OnnxRuntime, OpenVINO
     from tradewind.errors import TradewindError
@@ -27,9 +28,11 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "ArrayDataset": "data",
+    "AsyncClient": "client",
     "Budget": "budget",
     "Bundle": "bundle",
     "Certificate": "evidence",
+    "Client": "client",
     "Dataset": "data",
     "Model": "model",
     "OnnxRuntime": "engines",
@@ -49,9 +52,11 @@ _HOMES = {
 
 __all__ = [
     "ArrayDataset",
+    "AsyncClient",
     "Budget",
     "Bundle",
     "Certificate",
+    "Client",
     "Dataset",
     "Model",
     "OnnxRuntime",
