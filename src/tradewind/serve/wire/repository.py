@@ -17,14 +17,14 @@ _PATH = re.compile(
 )
 
 
-class _Wish(Struct, gc=False):
+class Wish(Struct, gc=False):
     """The body of every request here; it may also be empty."""
 
     ready: bool = False
     parameters: dict[str, Any] = {}
 
 
-_DECODER = msgspec.json.Decoder(_Wish)
+_DECODER = msgspec.json.Decoder(Wish)
 
 
 class Repository:
@@ -49,18 +49,18 @@ class Repository:
         return Action(partial(self._unload, found["name"]), Right.MANAGE, found["name"])
 
     async def _index(self, body: bytes) -> Reply:
-        wish = _parse(body)
+        wish = parse_wish(body)
         listed = self._catalog.index()
         return reply_json(
             200, [_told(one) for one in listed if one.state is State.READY or not wish.ready]
         )
 
     async def _load(self, name: str, body: bytes) -> Reply:
-        await self._catalog.load(name, _parse(body).parameters)
+        await self._catalog.load(name, parse_wish(body).parameters)
         return reply_json(200, {})
 
     async def _unload(self, name: str, body: bytes) -> Reply:
-        _parse(body)  # `unload_dependents` changes nothing: no model depends on another
+        parse_wish(body)  # `unload_dependents` changes nothing: no model depends on another
         await self._catalog.unload(name)
         return reply_json(200, {})
 
@@ -70,9 +70,14 @@ def _told(one: Listed) -> dict[str, str]:
     return {**told, "version": one.version} if one.version else told
 
 
-def _parse(body: bytes) -> _Wish:
+def parse_wish(body: bytes) -> Wish:
+    """Return what a body says; nothing where it is empty.
+
+    Raises:
+        RequestError: it is no JSON, or says something else.
+    """
     if not body.strip():
-        return _Wish()
+        return Wish()
     try:
         return _DECODER.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -1,0 +1,172 @@
+"""What is fed with any bytes: each either takes them, or refuses them as it should."""
+
+import json
+import math
+from collections.abc import Callable
+from typing import Any, final
+
+import numpy as np
+
+from tradewind.data import Preprocessing
+from tradewind.errors import RequestError
+from tradewind.runners import Preprocessed, Runner
+from tradewind.serve import ServedModel
+from tradewind.serve.messages import Arrival, Request, Response
+from tradewind.serve.shapes import InputRules
+from tradewind.serve.wire.inference import Wire
+from tradewind.serve.wire.packing import accepted
+from tradewind.serve.wire.repository import parse_wish
+from tradewind.tensors import Array, Datatype, Signature, Tensors, TensorSpec
+
+Target = Callable[[bytes], None]
+
+_SPECS = [TensorSpec(datatype.value.lower(), datatype, ("N", None)) for datatype in Datatype]
+_SPECS.append(TensorSpec("fixed", Datatype.FP32, (2, 2)))
+
+
+@final
+class Silent(Runner):
+    """A signature that never computes."""
+
+    def __init__(self, *inputs: TensorSpec) -> None:
+        self._signature = Signature(
+            inputs, tuple(TensorSpec(f"out_{one.name}", one.datatype, one.shape) for one in inputs)
+        )
+
+    @property
+    def signature(self) -> Signature:
+        return self._signature
+
+    def __call__(self, inputs: Tensors) -> dict[str, Array]:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        pass
+
+
+async def _nobody() -> None:
+    raise NotImplementedError
+
+
+def _wire(runner: Runner) -> Wire:
+    model = ServedModel("m", runner, "test")
+    return Wire(model, InputRules(runner.signature, max_batch=100))
+
+
+_ARRIVAL = Arrival(0.0, _nobody)
+_WIRES = {spec.name: _wire(Silent(spec)) for spec in _SPECS}
+_BOTH = _wire(Silent(_SPECS[0], _SPECS[-2]))
+_PICTURE_SPEC = TensorSpec("x", Datatype.FP32, ("N", 3, 8, 6))
+_PICTURE = _wire(Preprocessed(Silent(_PICTURE_SPEC), Preprocessing(), "x"))
+
+
+def json_body(data: bytes) -> None:
+    """A request of JSON alone; what is taken holds the numbers that Python reads in it."""
+    request = _decode(_named(data), data, None)
+    if request is None:
+        return
+    told = json.loads(data.decode(errors="replace"))  # fields that nobody knows are not looked at
+    for item in told["inputs"]:
+        array = request.inputs[item["name"]]
+        assert array.shape == tuple(item["shape"])
+        expected = _flat(item["data"])
+        assert array.size == len(expected)
+        assert _same(array, expected), (array, expected)
+
+
+def binary_body(data: bytes) -> None:
+    """Two bytes that tell the length of the JSON, then the JSON, then tensors."""
+    body = data[2:]
+    request = _decode(_named(body), body, int.from_bytes(data[:2], "little"))
+    if request is not None:
+        _answer(_named(body), request)
+
+
+def raw_body(data: bytes) -> None:
+    """One byte that picks the input, then its bytes and nothing else."""
+    wire = list(_WIRES.values())[(data[0] if data else 0) % len(_WIRES)]
+    request = _decode(wire, data[1:], 0)
+    if request is not None:
+        _answer(wire, request)
+
+
+def picture_body(data: bytes) -> None:
+    """One byte that picks the way of sending, then a picture or a request with pictures."""
+    way, body = data[:1], data[1:]
+    try:
+        if way < b"\x40":
+            _PICTURE.decode_contents(body, _ARRIVAL, None)
+        elif way < b"\x80":
+            _PICTURE.decode(body, None, _ARRIVAL)
+        else:
+            _PICTURE.decode(body[2:], int.from_bytes(body[:2], "little"), _ARRIVAL)
+    except RequestError as error:
+        _check(error)
+
+
+def repository_body(data: bytes) -> None:
+    """The body of loading, unloading and listing."""
+    try:
+        parse_wish(data)
+    except RequestError as error:
+        _check(error)
+
+
+def accept_header(data: bytes) -> None:
+    """The header Accept-Encoding."""
+    assert accepted(data.decode("latin-1")) in (None, "gzip", "deflate")
+
+
+TARGETS: tuple[Target, ...] = (
+    json_body,
+    binary_body,
+    raw_body,
+    picture_body,
+    repository_body,
+    accept_header,
+)
+
+
+def _named(body: bytes) -> Wire:
+    """Return the model that takes the input that a body speaks of."""
+    for name, wire in _WIRES.items():
+        if f'"{name}"'.encode() in body:
+            return wire
+    return _BOTH
+
+
+def _decode(wire: Wire, body: bytes, json_bytes: int | None) -> Request | None:
+    try:
+        return wire.decode(body, json_bytes, _ARRIVAL)
+    except RequestError as error:
+        _check(error)
+        return None
+
+
+def _check(error: RequestError) -> None:
+    """Whoever reads a refusal needs no more than a few lines, whatever was sent."""
+    text = str(error)
+    assert len(text) < 2000, len(text)
+    assert "Traceback" not in text
+
+
+def _answer(wire: Wire, request: Request) -> None:
+    outputs = {f"out_{name}": array for name, array in request.inputs.items()}
+    encoded = wire.encode(request, Response(outputs, 0.0, 0.0))
+    assert encoded.json_bytes is None or 0 < encoded.json_bytes <= len(encoded.body)
+
+
+def _flat(data: Any) -> list[Any]:
+    return [one for item in data for one in _flat(item)] if isinstance(data, list) else [data]
+
+
+def _same(array: Array, expected: list[Any]) -> bool:
+    found = array.ravel().tolist()
+    if array.dtype == object or array.dtype == bool:
+        return bool(found == expected)
+    with np.errstate(over="ignore"):
+        wanted = np.array(expected).astype(array.dtype).tolist() if expected else []
+    return all(
+        one == two or (math.isnan(one) and math.isnan(two))
+        for one, two in zip(found, wanted, strict=True)
+    )
