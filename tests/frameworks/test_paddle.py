@@ -9,6 +9,7 @@ from tests.frameworks.table import record
 from tradewind.engines import OnnxRuntime
 from tradewind.errors import ModelError
 from tradewind.importers import environment, load_model
+from tradewind.importers.environments import HOME
 from tradewind.importers.paddle import PaddleImporter
 
 MAKING = Path(__file__).parent / "making"
@@ -49,8 +50,15 @@ def test_inference_models_answer_as_in_paddle(files: Path, name: str) -> None:
         # float32, added in another order
         np.testing.assert_allclose(got, kept["answer"], rtol=1e-4, atol=1e-5)
     stem, _, form = name.partition(".")
-    note = "compared with OpenVINO's reading of it" if form == "pdmodel" else ""
-    record("PaddlePaddle", f".{form}", stem, model, note=note)
+    record("PaddlePaddle", f".{form}", stem, model)
+
+
+def test_a_file_without_paddle_is_refused_with_the_command(
+    files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(HOME, str(tmp_path))
+    with pytest.raises(ModelError, match="tradewind doctor --install paddle"):
+        load_model(_path(files, "perceptron.pdmodel"))
 
 
 @pytest.mark.parametrize("name", MODELS[1:3])

@@ -1,5 +1,6 @@
 """Forests, written as graphs and read from files that are small enough to be checked by hand."""
 
+import importlib.util
 import json
 import struct
 from dataclasses import replace
@@ -8,16 +9,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.cases.evaluating import answer
 from tests.cases.trees import draw_forest
 
 from tradewind.engines import OnnxRuntime
 from tradewind.errors import ModelError
 from tradewind.importers import load_model
+from tradewind.importers.environments import HOME
 from tradewind.importers.forests import Feature, Forest, catboost, lightgbm, ubjson, write, xgboost
 from tradewind.importers.forests.asking import questions
-from tradewind.importers.forests.evaluating import answer
 from tradewind.importers.forests.forest import Comparison, Link
-from tradewind.importers.metadata import NOTE
 from tradewind.model import Model, Origin
 from tradewind.tensors import Array
 
@@ -236,15 +237,19 @@ def test_catboost_numbers_leaves_by_bits() -> None:
     assert answer(forest, inputs)["prediction"].ravel().tolist() == [10, 12, 16, 14]
 
 
-def test_a_file_is_imported_without_its_library_and_says_so(tmp_path: Path) -> None:
-    path = tmp_path / "model.txt"
-    path.write_text(LIGHTGBM)
-    model = load_model(path)
-    assert model.origin.framework == "lightgbm"
-    assert model.origin.parity is not None
-    assert model.origin.parity.differing == 0
-    note = model.graph.metadata_props.get(NOTE)
-    assert note is None or "tradewind doctor --install lightgbm" in note
+@pytest.mark.parametrize(
+    ("library", "content"), [("lightgbm", LIGHTGBM), ("xgboost", json.dumps(XGBOOST))]
+)
+def test_a_file_without_its_library_is_refused_with_the_command(
+    library: str, content: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if importlib.util.find_spec(library) is not None:
+        pytest.skip(f"{library} is installed beside Tradewind")
+    monkeypatch.setenv(HOME, str(tmp_path / "none"))
+    path = tmp_path / "model"
+    path.write_text(content)
+    with pytest.raises(ModelError, match=f"tradewind doctor --install {library}"):
+        load_model(path)
 
 
 def test_a_former_binary_file_says_what_to_do(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from tradewind.importers.conversion import CONVERTERS, Conversion
 from tradewind.importers.importer import Importer
 from tradewind.importers.metadata import NOTE, add_metadata
 from tradewind.importers.onnx import freeze
-from tradewind.importers.original import Original
+from tradewind.importers.original import ByPosition, Original
 from tradewind.importers.parity import Tolerance, check_parity
 from tradewind.importers.probes import probes
 from tradewind.importers.token_ids import token_ids
@@ -69,13 +69,16 @@ class OpenVinoImporter(Importer):
         return import_graph(source, weights, self.name)
 
 
-def import_graph(graph: Path, weights: Path, framework: str) -> Model:
+def import_graph(
+    graph: Path, weights: Path, framework: str, original: Original | None = None
+) -> Model:
     """Rewrite what OpenVINO reads as ONNX, in a process that a damaged graph may crash.
 
     Args:
         graph: the file of the graph.
         weights: the file of the weights, after every link.
         framework: which wrote them.
+        original: what answers for the file, its outputs in the same order; OpenVINO when None.
 
     Raises:
         ModelError: OpenVINO cannot read it, ONNX lacks an operator, or the answers differ.
@@ -86,16 +89,20 @@ def import_graph(graph: Path, weights: Path, framework: str) -> Model:
         script, Path(sys.executable), request, where, timeout_s=TIMEOUT_S
     ) as conversion:
         origin = Origin(framework, where)
-        return checked(conversion.proto, conversion.notes["kind"], conversion, origin)
+        asked: Original = conversion
+        if original is not None:
+            names = tuple(value.name for value in conversion.proto.graph.output)
+            asked = ByPosition(original, names)
+        return checked(conversion.proto, conversion.notes["kind"], asked, origin)
 
 
 def checked(proto: onnx.ModelProto, kind: str, original: Original, origin: Origin) -> Model:
-    """Return the model, after asking OpenVINO the same.
+    """Return the model, after asking the original the same.
 
     Args:
         proto: the rewritten graph.
         kind: one of `floats`, `levels` and `compressed`: what is rounded in it.
-        original: what OpenVINO answers.
+        original: what answers as it should.
         origin: where it comes from.
 
     Raises:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import final
 
+from tradewind.errors import ModelError
 from tradewind.tensors import Array, Tensors
 
 
@@ -40,3 +41,25 @@ class InMemory(Original):
 
     def answer(self, inputs: Tensors) -> dict[str, Array]:
         return self.function(inputs)
+
+
+@final
+@dataclass(frozen=True)
+class ByPosition(Original):
+    """An original whose outputs are called as the graph calls them.
+
+    Args:
+        inner: gives the same outputs in the same order under other names.
+        names: of the graph's outputs.
+    """
+
+    inner: Original
+    names: tuple[str, ...]
+
+    def answer(self, inputs: Tensors) -> dict[str, Array]:
+        found = list(self.inner.answer(inputs).values())
+        if len(found) != len(self.names):
+            hint = "export it to ONNX in another way."
+            expected = f"{len(self.names)} outputs"
+            raise ModelError("the original", expected, str(len(found)), hint)
+        return dict(zip(self.names, found, strict=True))

@@ -30,7 +30,8 @@ _PIR = re.compile(rb"""\s*\{\s*"base_code"\s*:\s*\{[^{}]*"magic"\s*:\s*"pir\""""
 class PaddleImporter(Importer):
     """`.pdmodel` and `.json` of `paddle.jit.save`, with `.pdiparams` beside them.
 
-    The first needs nothing else: OpenVINO reads it. The second needs the environment `paddle`.
+    OpenVINO reads the first, paddle2onnx the second; PaddlePaddle answers for both, in the
+    environment `paddle`.
     """
 
     name: ClassVar[str] = "paddle"
@@ -43,13 +44,15 @@ class PaddleImporter(Importer):
     def load(self, source: object) -> Model:
         assert isinstance(source, Path)
         weights = _weights(source)
-        if _PIR.match(_head(source)):
-            return self._load_pir(source, weights)
-        return import_graph(source, weights, self.name)
-
-    def _load_pir(self, source: Path, weights: Path) -> Model:
-        request = {"graph": str(source.absolute()), "weights": str(weights.absolute())}
+        is_new = _PIR.match(_head(source)) is not None
+        request = {
+            "graph": str(source.absolute()),
+            "weights": str(weights.absolute()),
+            "answers_only": not is_new,
+        }
         with Conversion.start("paddle", "paddle", request, source.name) as conversion:
+            if not is_new:
+                return import_graph(source, weights, self.name, conversion)
             model = freeze(conversion.proto, Origin(self.name, source.name))
             asked = probes(model.signature, ranges=token_ids(conversion.proto))
             return check_parity(model, conversion, questions=asked)

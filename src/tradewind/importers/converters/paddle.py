@@ -18,9 +18,12 @@ def convert(request: dict[str, Any], target: Path) -> tuple[dict[str, Any], Answ
     """Write the graph; return a function that answers as PaddlePaddle does.
 
     Args:
-        request: `graph` and `weights`, the two files of the model.
+        request: `graph` and `weights`, the two files of the model; `answers_only`, whether the
+            graph is written elsewhere.
         target: the ONNX file to write.
     """
+    if request["answers_only"]:
+        return {}, _predictor(request)
     import paddle2onnx
 
     try:

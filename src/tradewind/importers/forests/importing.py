@@ -10,14 +10,11 @@ import numpy as np
 from tradewind.errors import ModelError
 from tradewind.importers.conversion import Conversion
 from tradewind.importers.converters.boosting import answering
-from tradewind.importers.environments import python_of
 from tradewind.importers.forests.asking import questions
-from tradewind.importers.forests.evaluating import answer
 from tradewind.importers.forests.forest import Forest
 from tradewind.importers.forests.writing import write
-from tradewind.importers.metadata import NOTE, add_metadata
 from tradewind.importers.onnx import freeze
-from tradewind.importers.original import Original
+from tradewind.importers.original import ByPosition, Original
 from tradewind.importers.parity import Tolerance, check_parity
 from tradewind.model import MAX_BYTES, Model, Origin
 from tradewind.tensors import Array, Tensors
@@ -25,34 +22,6 @@ from tradewind.tensors import Array, Tensors
 TOLERANCE = Tolerance(error=1e-4, differing=0.01)
 """Every row ends in the same leaves; these are added in float32, and where two classes are as
 likely as each other up to rounding, either may win."""
-
-
-@final
-@dataclass(frozen=True)
-class _ByPosition(Original):
-    """An original whose outputs are called as the graph calls them.
-
-    Args:
-        inner: calls them as forests usually do.
-        names: of the graph's outputs.
-    """
-
-    inner: Original
-    names: tuple[str, ...]
-
-    def answer(self, inputs: Tensors) -> dict[str, Array]:
-        return dict(zip(self.names, self.inner.answer(inputs).values(), strict=True))
-
-
-@final
-@dataclass(frozen=True)
-class InFile(Original):
-    """The trees themselves, added up in double precision, where their library is not at hand."""
-
-    forest: Forest
-
-    def answer(self, inputs: Tensors) -> dict[str, Array]:
-        return answer(self.forest, inputs)
 
 
 @final
@@ -78,9 +47,7 @@ class InLibrary(Original):
             raise ModelError(self.library, "an answer to generated rows", got[:300]) from error
 
 
-def import_forest(
-    forest: Forest, origin: Origin, original: Original, *, infinite: bool, note: str = ""
-) -> Model:
+def import_forest(forest: Forest, origin: Origin, original: Original, *, infinite: bool) -> Model:
     """Return the model after graph and original were asked the same.
 
     Args:
@@ -88,18 +55,14 @@ def import_forest(
         origin: where it comes from.
         original: what the answers are compared with.
         infinite: whether the original takes infinity.
-        note: what users should know.
 
     Raises:
         ModelError: the answers differ.
     """
-    proto = write(forest)
-    if note:
-        add_metadata(proto, NOTE, note)
-    model = freeze(proto, origin)
+    model = freeze(write(forest), origin)
     names = tuple(spec.name for spec in model.signature.outputs)
     asked = questions(forest, 0, infinite=infinite)
-    named = _ByPosition(original, names)
+    named = ByPosition(original, names)
     return check_parity(model, named, tolerance=TOLERANCE, questions=asked)
 
 
@@ -111,7 +74,7 @@ def import_file(
     infinite: bool,
     source: Path | None = None,
 ) -> Model:
-    """Import a model file, and compare the graph with the library, where there is one.
+    """Import a model file, and compare the graph with the library.
 
     Args:
         path: the file.
@@ -121,20 +84,13 @@ def import_file(
         source: what the user calls the file; `path` when None.
 
     Raises:
-        ModelError: it is damaged, holds what ONNX cannot express, or the answers differ.
+        ModelError: it is damaged, holds what ONNX cannot express, the library is not installed,
+            or the answers differ.
     """
     origin = Origin(library, (source or path).name)
     if path.stat().st_size > MAX_BYTES:
         raise ModelError(origin.source, f"at most {MAX_BYTES} bytes", "more")
     forest, request = read(path.read_bytes())
-    try:
-        python_of(library, origin.source)
-    except ModelError as error:
-        note = (
-            f"Compared with the trees in the file, added up in double precision, because "
-            f"{library} is not installed; {error.hint.split(' once;')[0]} to compare with it."
-        )
-        return import_forest(forest, origin, InFile(forest), infinite=infinite, note=note)
     told = {**request, "library": library, "path": str(path.resolve())}
     with Conversion.start("boosting", library, told, origin.source) as original:
         return import_forest(forest, origin, original, infinite=infinite)
