@@ -4,13 +4,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.cli.child import tradewind
 from tests.frameworks.running import make
 from tests.frameworks.table import record
 
+from tradewind.bundle import open_bundle
 from tradewind.data import Preprocessing, Tokenization, carried, open_dataset
 from tradewind.engines import OnnxRuntime
 from tradewind.errors import ModelError
 from tradewind.importers import load_model, notes_of
+from tradewind.importers.probes import probes
 from tradewind.model import Model
 from tradewind.runners import Tokenized
 
@@ -77,6 +80,11 @@ def test_a_folder_keeps_names_with_batch_and_length_free(
         random = np.random.default_rng(0)
         questions = [{"input_values": random.normal(size=(2, 8000)).astype(np.float32)}]
     record("Hugging Face", "folder", kind, model, questions=questions)
+    asked = (questions or probes(model.signature))[0]
+    with OnnxRuntime(threads=1).compile(model) as runner:
+        answers = runner(asked)
+    # of answers near 0 every import would be right
+    assert all(float(np.abs(answer).max()) > 1e-3 for answer in answers.values())
 
 
 def test_classes_are_carried_over(folders: Path, loaded: dict[str, Model]) -> None:
@@ -103,6 +111,50 @@ def test_sentences_become_the_tokens_that_transformers_makes(
         alone = [runner({"text": texts[i : i + 1]})["logits"][0] for i in range(len(texts))]
     # padding is masked, which leaves rounding
     np.testing.assert_allclose(together, alone, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["bert", "roberta"])
+def test_pairs_become_the_tokens_that_transformers_makes(
+    folders: Path, loaded: dict[str, Model], tmp_path: Path, name: str
+) -> None:
+    pytest.importorskip("tokenizers", reason="no tokenizers: they come with the extra `text`")
+    model = imported(folders, loaded, name)
+    expected = json.loads((folders / name / "expected.json").read_text(encoding="utf-8"))
+    data = tmp_path / "pairs.npz"
+    np.savez(data, text=np.array(expected["sentences"]), text_pair=np.array(expected["others"]))
+    dataset = open_dataset(data, model.signature, preprocessing=carried(model))
+    found = dataset.take(np.arange(len(dataset)))
+    assert set(found) == {spec.name for spec in model.signature.inputs}
+    for part, array in found.items():
+        assert array.tolist() == expected["pairs"][part], part
+
+
+def test_a_bundle_made_from_pairs_takes_pairs(folders: Path, tmp_path: Path) -> None:
+    pytest.importorskip("tokenizers", reason="no tokenizers: they come with the extra `text`")
+    random = np.random.default_rng(5)
+    words = ["good", "bad", "film", "dull", "fine", "a", "the", "not"]
+    lines = [
+        f"{' '.join(random.choice(words, 4))},{' '.join(random.choice(words, 5))}"
+        for _ in range(200)
+    ]
+    data = tmp_path / "pairs.csv"
+    data.write_text("text,text_pair\n" + "\n".join(lines) + "\n")
+    bundle = tmp_path / "model.tw"
+    limits = ("--time", "20s", "--effort", "quick")
+    done = tradewind("optimize", folders / "bert", "--data", data, "--out", bundle, *limits)
+    assert done.code == 0, done.err
+    answers = tmp_path / "answers.npz"
+    done = tradewind("predict", bundle, "--in", data, "--out", answers)
+    assert done.code == 0, done.err
+    opened = open_bundle(bundle)
+    with opened.compile() as runner, np.load(answers) as kept:
+        assert [spec.name for spec in runner.signature.inputs] == ["text", "text_pair"]
+        first = [np.array([text], object) for text in lines[0].split(",")]
+        found = runner({"text": first[0], "text_pair": first[1]})["logits"]
+        # one example alone is not padded as it is beside others
+        np.testing.assert_allclose(found[0], kept["logits"][0], atol=1e-2)
+        turned = runner({"text": first[1], "text_pair": first[0]})["logits"]
+    assert not np.allclose(found, turned, atol=1e-3)
 
 
 def test_pictures_become_the_pixels_that_transformers_makes(
