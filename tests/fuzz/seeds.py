@@ -23,7 +23,8 @@ def seeds() -> dict[str, list[bytes]]:
     names = [datatype for datatype in Datatype if datatype not in (Datatype.FP16, Datatype.BF16)]
     return {
         "json_body": [_json(datatype, nested) for datatype in names for nested in (False, True)]
-        + [json.dumps({"inputs": [_item("fixed", "FP32", [2, 2], [1, 2, 3, 4])]}).encode()],
+        + [json.dumps({"inputs": [_item("fixed", "FP32", [2, 2], [1, 2, 3, 4])]}).encode()]
+        + [json.dumps({"inputs": [_item("fp32", "FP32", [0, 3], [])]}).encode()],
         "binary_body": [_binary(datatype) for datatype in Datatype],
         "raw_body": [bytes([place]) + bytes(8) for place in range(len(Datatype) + 1)],
         "picture_body": [*_pictures()],

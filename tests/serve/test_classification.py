@@ -75,3 +75,10 @@ def test_the_server_tells_classes_where_they_are_asked_for(server: Child) -> Non
     half = {"name": "y", "parameters": {"classification": 1, "binary_data": True}}
     answer = server.infer("tiny", {**tensor([1, 3, 2, 0]), "outputs": [half]})
     assert answer.body.endswith(b"\x06\x00\x00\x0030.0:1")
+
+
+@pytest.mark.parametrize("value", [None, 0, "1"])
+def test_a_wrong_number_of_classes_is_refused(server: Child, value: object) -> None:
+    wish = {"name": "y", "parameters": {"classification": value}}
+    answer = server.infer("tiny", {**tensor([1, 3, 2, 0]), "outputs": [wish]})
+    assert answer.status == 400

@@ -5,6 +5,9 @@ import math
 from tradewind.errors import RequestError
 from tradewind.tensors import Array, Datatype, Signature, TensorSpec, describe, names
 
+_MOST = 1 << 48
+"""What the sizes of an empty tensor may multiply to without its zeros: there is no data to tell."""
+
 
 class InputRules:
     """Names, datatypes and shapes that a model takes.
@@ -56,6 +59,8 @@ class InputRules:
             )
         sizes = tuple(shape)
         if not _fits(sizes, self._open_shapes[name]):
+            raise _wrong_shape(spec, shape)
+        if 0 in sizes and math.prod(size or 1 for size in sizes) > _MOST:
             raise _wrong_shape(spec, shape)
         if spec.has_free_batch and sizes[0] > self._max_batch:
             raise RequestError(

@@ -5,6 +5,7 @@ from tests.serve.child import Child, tensor
 from tests.serve.wire.test_inference import ARRIVAL, GOOD_A, GOOD_B, decode, item, wire
 
 from tradewind.errors import RequestError
+from tradewind.tensors import Datatype, TensorSpec
 
 
 @pytest.mark.parametrize("name", ["binary_data_output", "timeout", "priority"])
@@ -37,6 +38,18 @@ def test_shared_memory_is_refused_by_its_name() -> None:
     given = item("a", [2, 2], "FP32", None, shared_memory_region="r", shared_memory_byte_size=16)
     with pytest.raises(RequestError, match="shared memory is off"):
         decode([given, GOOD_B])
+
+
+@pytest.mark.parametrize("sizes", [[0, 10**30], [2**60, 0], [0, 2**49]])
+def test_an_empty_tensor_has_sizes_within_reason(sizes: list[int]) -> None:
+    free = wire(TensorSpec("a", Datatype.FP32, ("N", None)))
+    for parameters in ({}, {"binary_data_size": 0}):
+        data = None if parameters else []
+        body = json.dumps({"inputs": [item("a", sizes, "FP32", data, **parameters)]}).encode()
+        with pytest.raises(RequestError, match=r"a\.shape"):
+            free.decode(body, len(body), ARRIVAL)
+    body = json.dumps({"inputs": [item("a", [0, 2**40], "FP32", [])]}).encode()
+    assert free.decode(body, None, ARRIVAL).inputs["a"].shape == (0, 2**40)
 
 
 def test_a_header_tells_how_long_a_client_waits(server: Child) -> None:

@@ -238,11 +238,13 @@ class Wire:
         parameters = item.parameters
         if not parameters:
             return Wanted(item.name, is_binary)
-        classes = parameters.get("classification")
+        classes = 0
+        if "classification" in parameters:
+            classes = classes_wanted(parameters["classification"], self._outputs[item.name])
         return Wanted(
             item.name,
             flag(f"{item.name}.", parameters, "binary_data", is_binary),
-            0 if classes is None else classes_wanted(classes, self._outputs[item.name]),
+            classes,
         )
 
     def _check_names(self, asked: list[str]) -> None:

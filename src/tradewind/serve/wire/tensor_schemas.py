@@ -34,7 +34,7 @@ def input_schema(spec: TensorSpec) -> Json:
         "properties": {
             **properties,
             "data": _data_schema(element, len(spec.shape)),
-            "parameters": {"type": "object", "properties": {"binary_data_size": False}},
+            "parameters": {"type": "object", "properties": {"binary_data_size": {"type": "null"}}},
         },
         "required": ["name", "datatype", "shape", "data"],
     }
