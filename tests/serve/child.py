@@ -43,6 +43,12 @@ class Child:
     process: "subprocess.Popen[str]"
     host: str
     port: int
+    grpc_port: int = 0  # 0 where it does not listen for gRPC
+
+    @property
+    def grpc(self) -> str:
+        """Where clients of gRPC find it."""
+        return f"{self.host}:{self.grpc_port}"
 
     def connect(self) -> socket.socket:
         return socket.create_connection((self.host, self.port), timeout=20)
@@ -90,7 +96,12 @@ def start(**settings: Any) -> Iterator[Child]:
         assert process.stdout is not None
         url = urlsplit(process.stdout.readline().strip())
         assert url.port, f"the server did not start: {process.communicate()[1]}"
-        yield Child(process, str(url.hostname), url.port)
+        grpc_port = 0
+        if "grpc_port" in settings:
+            told = urlsplit(process.stdout.readline().strip())
+            assert told.port, f"the server does not speak gRPC: {process.communicate()[1]}"
+            grpc_port = told.port
+        yield Child(process, str(url.hostname), url.port, grpc_port)
     finally:
         if process.poll() is None:
             process.kill()

@@ -102,12 +102,20 @@ def main() -> int:
             if settings.admin_port is not None:
                 admin = stack.enter_context(claim_port(settings.admin_host, settings.admin_port))
 
+            grpc = None
+            if settings.grpc_port is not None:
+                grpc = stack.enter_context(
+                    claim_port(settings.host, settings.grpc_port, "--grpc-port")
+                )
+
             def ready(url: str) -> None:
                 print(url, flush=True)
+                if grpc is not None:
+                    print(grpc.url, flush=True)
                 if admin is not None:
                     print(admin.url, flush=True)
 
-            run(models, settings, ready, admin=admin)
+            run(models, settings, ready, admin=admin, grpc=grpc)
     except TradewindError as error:
         print(error, file=sys.stderr)
         return error.exit_code

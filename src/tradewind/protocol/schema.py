@@ -9,9 +9,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from google.protobuf import descriptor_pb2, descriptor_pool, json_format, message_factory
-from google.protobuf.message import DecodeError
-
 from tradewind.errors import RequestError
 
 COMPILED = Path(__file__).parent / "protos" / "schema.binpb"
@@ -20,6 +17,8 @@ COMPILED = Path(__file__).parent / "protos" / "schema.binpb"
 @cache
 def pool() -> Any:
     """Return the descriptors, apart from those of other users of protobuf in this process."""
+    from google.protobuf import descriptor_pb2, descriptor_pool  # only where gRPC is spoken
+
     found = descriptor_pool.DescriptorPool()
     files = descriptor_pb2.FileDescriptorSet.FromString(COMPILED.read_bytes())
     for file in files.file:
@@ -30,6 +29,8 @@ def pool() -> Any:
 @cache
 def message_type(name: str) -> Any:
     """Return the class of a message by its full name."""
+    from google.protobuf import message_factory
+
     return message_factory.GetMessageClass(pool().FindMessageTypeByName(name))
 
 
@@ -39,6 +40,8 @@ def parse(name: str, content: bytes | bytearray | memoryview) -> Any:
     Raises:
         RequestError: they hold none.
     """
+    from google.protobuf.message import DecodeError
+
     try:
         return message_type(name).FromString(bytes(content))
     except DecodeError as error:
@@ -47,5 +50,7 @@ def parse(name: str, content: bytes | bytearray | memoryview) -> Any:
 
 def write(name: str, told: dict[str, Any]) -> list[bytes]:
     """Return the message called `name`; fields that it does not have are left out."""
+    from google.protobuf import json_format
+
     message = json_format.ParseDict(told, message_type(name)(), ignore_unknown_fields=True)
     return [message.SerializeToString()]

@@ -25,7 +25,7 @@ class ClaimedPort:
 
 
 @contextmanager
-def claim_port(host: str, port: int) -> Iterator[ClaimedPort]:
+def claim_port(host: str, port: int, option: str = "--http-port") -> Iterator[ClaimedPort]:
     """Hold an address for a server that starts later in this process.
 
     The socket of the claim is bound but does not listen. It lets in only sockets of this user
@@ -35,21 +35,22 @@ def claim_port(host: str, port: int) -> Iterator[ClaimedPort]:
     Args:
         host: a name or number of this machine.
         port: 0 takes any that is free.
+        option: where the port was given, for messages.
 
     Raises:
         SettingError: the port is taken or may not be used, or the host is not of this machine.
     """
-    family, number = _resolve(host, port)
+    family, number = _resolve(host, port, option)
     with socket.socket(family, socket.SOCK_STREAM) as claim:
         claim.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             claim.bind((number, port))
         except PermissionError as error:
             raise SettingError(
-                "--http-port", "a port that may be used", f"port {port}", "take one above 1023."
+                option, "a port that may be used", f"port {port}", "take one above 1023."
             ) from error
         except OSError as error:
-            raise _refused(host, port, error) from error
+            raise _refused(host, port, option, error) from error
         # only now: before, the first lets the claim in where old connections linger, and the
         # second would have let it in where a server runs already
         claim.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
@@ -57,9 +58,9 @@ def claim_port(host: str, port: int) -> Iterator[ClaimedPort]:
         yield ClaimedPort(number, int(claim.getsockname()[1]))
 
 
-def _resolve(host: str, port: int) -> tuple[socket.AddressFamily, str]:
+def _resolve(host: str, port: int, option: str) -> tuple[socket.AddressFamily, str]:
     if not 0 <= port <= 65535:
-        raise SettingError("--http-port", "a number from 0 to 65535", str(port))
+        raise SettingError(option, "a number from 0 to 65535", str(port))
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     except OSError as error:
@@ -67,10 +68,10 @@ def _resolve(host: str, port: int) -> tuple[socket.AddressFamily, str]:
     return family, str(address[0])
 
 
-def _refused(host: str, port: int, error: OSError) -> SettingError:
+def _refused(host: str, port: int, option: str, error: OSError) -> SettingError:
     if "in use" in str(error):
         return SettingError(
-            "--http-port",
+            option,
             "a free port",
             f"port {port}, which is in use",
             "stop the other server, or take another port; 0 takes any that is free.",

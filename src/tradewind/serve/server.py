@@ -7,8 +7,9 @@ import logging
 import signal
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, final
 
 from tradewind import __version__
 from tradewind.errors import SettingError
@@ -25,8 +26,11 @@ from tradewind.serve.security import Gate, certificates_of, gate_of, is_loopback
 from tradewind.serve.served import ServedModel
 from tradewind.serve.settings import Settings
 from tradewind.serve.wire import App, Bodies, Exchange, Routes
+from tradewind.serve.wire.grpc import GrpcListener, Services, Site, site_of
 
 _log = logging.getLogger("tradewind.serve")
+
+_Listener = Listener | GrpcListener
 
 _SWEEP_S = 1.0
 _SETTLE_S = 0.1  # quiet for so long, no request is on its way any more
@@ -39,6 +43,7 @@ def run(
     claimed: ClaimedPort | None = None,
     admin: ClaimedPort | None = None,
     source: Source | None = None,
+    grpc: ClaimedPort | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then answer what was accepted and return.
 
@@ -53,6 +58,7 @@ def run(
         claimed: the port, when it was claimed before the models were loaded.
         admin: the port for managing, likewise.
         source: of further models, which the server opens and closes by itself.
+        grpc: the port for gRPC, claimed likewise.
 
     Raises:
         SettingError: two models have one name, or the port is taken.
@@ -64,16 +70,28 @@ def run(
         port = claimed or stack.enter_context(claim_port(settings.host, settings.port))
         if admin is None and settings.admin_port is not None:
             admin = stack.enter_context(claim_port(settings.admin_host, settings.admin_port))
+        if grpc is None and settings.grpc_port is not None:
+            grpc = stack.enter_context(claim_port(settings.host, settings.grpc_port, "--grpc-port"))
         gate = gate_of(settings.security)
         _warn_of_strangers(settings, port)
         make_room(settings.max_connections)
         for model in models:
             warm_up(model)
-        is_idle = asyncio.run(
-            _Server(models, source or Source(_nothing), settings, gate, port, admin).serve(on_ready)
-        )
+        ports = _Ports(port, admin, grpc)
+        server = _Server(models, source or Source(_nothing), settings, gate, ports)
+        is_idle = asyncio.run(server.serve(on_ready))
     if not is_idle:
         leave_at_once()
+
+
+@final
+@dataclass(frozen=True)
+class _Ports:
+    """Where the server listens."""
+
+    http: ClaimedPort
+    admin: ClaimedPort | None  # for managing
+    grpc: ClaimedPort | None
 
 
 class _Server:
@@ -85,15 +103,13 @@ class _Server:
         source: Source,
         settings: Settings,
         gate: Gate,
-        port: ClaimedPort,
-        admin: ClaimedPort | None,
+        ports: _Ports,
     ) -> None:
         self._models = models
         self._source = source
         self._settings = settings
         self._gate = gate
-        self._port = port
-        self._admin = admin
+        self._ports = ports
         self._recording = Recording(settings.observing, __version__)
         self._stop = asyncio.Event()
         self._is_listening = False
@@ -147,7 +163,7 @@ class _Server:
 
     def _listeners(
         self, catalog: Catalog, assembler: Assembler, translators: Threads
-    ) -> tuple[list[Listener], Bodies]:
+    ) -> tuple[list[_Listener], Bodies]:
         settings, gate = self._settings, self._gate
         metrics = ServerMetrics(
             lambda: assembler.metrics,
@@ -160,13 +176,29 @@ class _Server:
         bodies = Bodies(settings.max_body_bytes, settings.max_held_bytes, settings.read_timeout_s)
         exchange = Exchange(translators, tells_timing=settings.observing.server_timing)
 
+        ports, certificates = self._ports, certificates_of(settings.security)
+        open_gate = gate if ports.admin is None else gate.without_managing()
+
         def listener(port: ClaimedPort, gate: Gate) -> Listener:
             app = App(routes, catalog, exchange, bodies, metrics, gate, self._recording.watch)
-            return Listener(app, port, settings, certificates_of(settings.security))
+            return Listener(app, port, settings, certificates)
 
-        if self._admin is None:
-            return [listener(self._port, gate)], bodies
-        return [listener(self._port, gate.without_managing()), listener(self._admin, gate)], bodies
+        listeners: list[_Listener] = [listener(ports.http, open_gate)]
+        if ports.admin is not None:
+            listeners.append(listener(ports.admin, gate))
+        if ports.grpc is not None:
+            services = Services(
+                catalog,
+                open_gate,
+                bodies,
+                metrics,
+                self._is_ready,
+                translators,
+                self._recording.watch,
+            )
+            site = site_of(services, settings, __version__)
+            listeners.append(GrpcListener(site, ports.grpc, certificates))
+        return listeners, bodies
 
     def _is_ready(self) -> bool:
         return self._is_listening
@@ -176,7 +208,7 @@ class _Server:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
 
-    async def _drain(self, apps: Sequence[App], bodies: Bodies) -> None:
+    async def _drain(self, apps: Sequence[App | Site], bodies: Bodies) -> None:
         """Refuse what is new, finish what was accepted, until nothing comes any more."""
         for app in apps:
             app.is_draining = True
@@ -193,7 +225,7 @@ class _Server:
             await asyncio.sleep(0.01)
 
 
-async def _sweep(bodies: Bodies, gate: Gate, listeners: Sequence[Listener]) -> None:
+async def _sweep(bodies: Bodies, gate: Gate, listeners: Sequence[_Listener]) -> None:
     """Look for bodies that take too long and files that changed, while the server lives."""
     while True:
         await asyncio.sleep(_SWEEP_S)

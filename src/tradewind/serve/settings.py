@@ -22,6 +22,7 @@ class Settings:
 
     host: str = "127.0.0.1"
     port: int = 8000  # 0 takes any that is free
+    grpc_port: int | None = None  # likewise, for gRPC; none switches it off
     concurrency: int = 2  # batches computed at once, for each model
     max_queue: int = 256  # requests that wait, for each model
     max_queue_bytes: int = 256 * 2**20  # of their bodies

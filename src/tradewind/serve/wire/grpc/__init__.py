@@ -5,7 +5,8 @@ of any kind, which takes eight times as long for a request. From the outside in:
 (frames) -> `calls` (streams, windows, deadlines) -> `inference` and `services` (messages).
 """
 
-from tradewind.serve.wire.grpc.assembling import site_of
+from tradewind.serve.wire.grpc.assembling import Services, site_of
 from tradewind.serve.wire.grpc.listening import GrpcListener
+from tradewind.serve.wire.grpc.site import Site
 
-__all__ = ["GrpcListener", "site_of"]
+__all__ = ["GrpcListener", "Services", "Site", "site_of"]

@@ -1,10 +1,12 @@
 """Every service of the port, put together."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, final
 
+from tradewind.serve.batching import Threads
 from tradewind.serve.catalog import Catalog
-from tradewind.serve.observing.metrics import ServerMetrics
+from tradewind.serve.observing import ServerMetrics, Watch
 from tradewind.serve.security import Gate
 from tradewind.serve.settings import Settings
 from tradewind.serve.wire.bodies import Bodies
@@ -21,29 +23,41 @@ _HEALTH = "grpc.health.v1.Health"
 _REFLECTION = ("grpc.reflection.v1", "grpc.reflection.v1alpha")
 
 
-def site_of(
-    catalog: Catalog,
-    gate: Gate,
-    bodies: Bodies,
-    metrics: ServerMetrics,
-    is_ready: Callable[[], bool],
-    settings: Settings,
-    version: str,
-) -> Site:
+@final
+@dataclass(frozen=True)
+class Services:
+    """What the methods work with."""
+
+    catalog: Catalog  # where the models are
+    gate: Gate  # says who may do what
+    bodies: Bodies  # the memory for what is read
+    metrics: ServerMetrics  # counts what is refused without belonging to a model
+    is_ready: Callable[[], bool]  # whether the server takes requests
+    translators: Threads  # for what takes long to unpack
+    watch: Watch | None  # follows every request, where somebody wants to know
+
+
+def site_of(services: Services, settings: Settings, version: str) -> Site:
     """Return what is answered on the port of gRPC.
 
     Args:
-        catalog: where the models are.
-        gate: says who may do what.
-        bodies: the memory for what is read.
-        metrics: counts what is refused without belonging to a model.
-        is_ready: returns whether the server takes requests.
+        services: what the methods work with.
         settings: limits.
         version: of Tradewind.
     """
+    catalog, gate, metrics = services.catalog, services.gate, services.metrics
+    is_ready, bodies = services.is_ready, services.bodies
     server = {"name": settings.server_name, "version": version, "extensions": EXTENSIONS}
     reflected = tuple(f"{package}.ServerReflection" for package in _REFLECTION)
-    inference = Inference(catalog, gate, metrics, bodies.check_open, settings.max_body_bytes)
+    inference = Inference(
+        catalog,
+        gate,
+        metrics,
+        bodies.check_open,
+        settings.max_body_bytes,
+        services.translators,
+        services.watch,
+    )
     methods = {
         **_under(_INFERENCE, About(catalog, gate, metrics, is_ready, server).methods()),
         f"/{_INFERENCE}/ModelInfer": Method(answer=inference.infer),

@@ -18,6 +18,7 @@ from tradewind.serve.classification import classes_wanted, classify
 from tradewind.serve.endpoint import Endpoint
 from tradewind.serve.messages import Arrival, Request, Response, Wanted
 from tradewind.serve.refusals import Reason, Refusal
+from tradewind.serve.wire.contents import Picture, contents_of
 from tradewind.serve.wire.grpc.call import Parts
 from tradewind.serve.wire.parsing import whole
 from tradewind.tensors import Array, Datatype, names
@@ -38,6 +39,7 @@ _CONTENTS = {
 }
 """Where typed elements travel; FP16 and BF16 only as bytes."""
 
+_LONG_BYTES = 1 << 14  # of strings or typed elements; more take a millisecond to read
 _EMPTY_FINAL = "triton_enable_empty_final_response"
 
 
@@ -55,6 +57,18 @@ class Codec:
         self._outputs = {spec.name: spec for spec in model.runner.signature.outputs}
         self._all = tuple(Wanted(name, is_binary=True) for name in self._outputs)
         self._writer = ResponseWriter(model.name, model.version)
+        contents = contents_of(model.runner)
+        self._pictures = contents if isinstance(contents, Picture) else None
+
+    def takes_long(self, sent: InferRequest) -> bool:
+        """Say whether reading a request would hold up others: strings, pictures, typed elements."""
+        return any(
+            (item.datatype == "BYTES" and len(raw) > _LONG_BYTES)
+            or (self._pictures is not None and item.datatype == "BYTES")
+            for item, raw in zip(sent.inputs, sent.raw, strict=False)
+        ) or any(
+            item.contents is not None and len(item.contents) > _LONG_BYTES for item in sent.inputs
+        )
 
     def decode(
         self, sent: InferRequest, size_bytes: int, timeout_s: float | None, arrival: Arrival
@@ -112,6 +126,9 @@ class Codec:
             name = item.name
             if item.parameters and "shared_memory_region" in item.parameters:
                 raise _no_shared_memory(name)
+            if raw and self._pictures is not None and item.datatype == "BYTES":
+                arrays[name] = self._read_pictures(item, raw[index], arrays)
+                continue
             datatype, shape = self._rules.check(name, item.datatype, item.shape, arrays)
             if raw:
                 if item.contents is not None:
@@ -121,6 +138,18 @@ class Codec:
                 arrays[name] = _read_typed(item, datatype, shape)
         self._rules.check_together(arrays)
         return arrays
+
+    def _read_pictures(self, item: Input, raw: memoryview, seen: dict[str, Array]) -> Array:
+        """Return the input that image files stand for."""
+        assert self._pictures is not None
+        if item.name != self._pictures.name:
+            self._rules.check(item.name, item.datatype, item.shape, seen)
+        if item.shape and item.shape[0] > self._rules.max_batch:  # before any of them is unpacked
+            most = f"at most {self._rules.max_batch} image files"
+            raise RequestError(f"{item.name}.shape", most, str(item.shape[0]))
+        array = self._pictures.read_binary(item.name, raw, item.shape)
+        self._rules.check(item.name, Datatype.of(array.dtype), list(array.shape), seen)
+        return array
 
     def _wanted(self, outputs: list[Output]) -> tuple[Wanted, ...]:
         asked = [item.name for item in outputs]
