@@ -1,6 +1,7 @@
 """Bytes of any kind are taken, or refused with a reason: nothing else ever happens.
 
-What was once found to break a target lies under `corpus/TARGET/`, and is tried at each run.
+What once broke a target, or led it somewhere new, lies under `corpus/TARGET/` and is tried at each
+run.
 """
 
 import secrets
