@@ -17,6 +17,7 @@ from benchmarks.serving.closed_loop import Loop, grpc_loop, http_loop, require
 from benchmarks.serving.grpc_check import check_grpc
 from benchmarks.serving.open_loop import Driving, Plan
 from benchmarks.serving.peers import PEERS, Peer
+from benchmarks.serving.pictures import draw
 from benchmarks.serving.posts import Wire, protocol_grpc
 from benchmarks.serving.records import Closed, Failure, Machine, Open, Start
 from benchmarks.serving.running import HOST, Running, running
@@ -258,6 +259,7 @@ def main() -> int:
         found = json.dumps(document(wanted, record, loads), indent=1)
         (given.out / "results.json").write_text(found + "\n")
         (given.out / "table.md").write_text(table)
+        draw(given.out, record.closed, record.open, titles)
     return 0
 
 
