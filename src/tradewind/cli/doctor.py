@@ -14,7 +14,11 @@ from tradewind.engines import OpenVINO
 from tradewind.importers import ENVIRONMENTS, environment, install
 from tradewind.measure import this_machine
 
-EXTRAS = {"sklearn": ("sklearn", "skl2onnx", "skops"), "text": ("tokenizers",)}
+EXTRAS = {
+    "auth": ("cryptography", "jwt"),
+    "sklearn": ("sklearn", "skl2onnx", "skops"),
+    "text": ("tokenizers",),
+}
 """Extra to the modules it needs."""
 
 INT8 = ("avx_vnni", "avx512_vnni", "amx_int8", "dotprod", "i8mm")
