@@ -11,6 +11,7 @@ from tradewind.serve.security import Security
 from tradewind.serve.served import ServedModel
 from tradewind.serve.server import run
 from tradewind.serve.settings import Settings
+from tradewind.serve.workers import Supervisor, Worker, command_of_this_process, cores_for
 
 __all__ = [
     "Caching",
@@ -25,7 +26,11 @@ __all__ = [
     "ServedModel",
     "Settings",
     "Source",
+    "Supervisor",
+    "Worker",
     "claim_port",
+    "command_of_this_process",
+    "cores_for",
     "look",
     "run",
 ]

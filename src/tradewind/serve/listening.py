@@ -9,7 +9,7 @@ from granian.http import HTTP1Settings
 from granian.server.embed import Server as Granian
 
 from tradewind.errors import SettingError
-from tradewind.serve.port import ClaimedPort
+from tradewind.serve.port import ClaimedPort, listens_here
 from tradewind.serve.security import Certificates
 from tradewind.serve.settings import Settings
 from tradewind.serve.wire import App
@@ -134,13 +134,9 @@ class Listener:
         for _ in range(500):
             if listening.done():
                 break
-            try:
-                _, writer = await asyncio.open_connection(self._port.host, self._port.port)
-            except OSError:
-                await asyncio.sleep(0.01)
-                continue
-            writer.close()
-            return
+            if listens_here(self._port.port):
+                return
+            await asyncio.sleep(0.01)
         raise SettingError(
             "--http-port", "a port that accepts connections", f"silence on {self.url}"
         )

@@ -27,6 +27,7 @@ from tradewind.serve.served import ServedModel
 from tradewind.serve.settings import Settings
 from tradewind.serve.wire import App, Bodies, Exchange, Routes
 from tradewind.serve.wire.grpc import GrpcListener, Services, Site, site_of
+from tradewind.serve.workers import Sharing, Worker
 
 _log = logging.getLogger("tradewind.serve")
 
@@ -44,6 +45,7 @@ def run(
     admin: ClaimedPort | None = None,
     source: Source | None = None,
     grpc: ClaimedPort | None = None,
+    worker: Worker | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then answer what was accepted and return.
 
@@ -59,6 +61,7 @@ def run(
         admin: the port for managing, likewise.
         source: of further models, which the server opens and closes by itself.
         grpc: the port for gRPC, claimed likewise.
+        worker: what this process was told, when it is one of several on these ports.
 
     Raises:
         SettingError: two models have one name, or the port is taken.
@@ -78,7 +81,7 @@ def run(
         for model in models:
             warm_up(model)
         ports = _Ports(port, admin, grpc)
-        server = _Server(models, source or Source(_nothing), settings, gate, ports)
+        server = _Server(models, source or Source(_nothing), settings, gate, ports, worker)
         is_idle = asyncio.run(server.serve(on_ready))
     if not is_idle:
         leave_at_once()
@@ -104,12 +107,14 @@ class _Server:
         settings: Settings,
         gate: Gate,
         ports: _Ports,
+        worker: Worker | None,
     ) -> None:
         self._models = models
         self._source = source
         self._settings = settings
         self._gate = gate
         self._ports = ports
+        self._sharing = Sharing(None if worker is None else Path(worker.folder))
         self._recording = Recording(settings.observing, __version__)
         self._stop = asyncio.Event()
         self._is_listening = False
@@ -137,9 +142,11 @@ class _Server:
         on_ready: Callable[[str], None],
     ) -> bool:
         others = native_threads()
-        listeners, bodies = self._listeners(catalog, assembler, translators)
+        metrics = self._metrics(assembler)
+        listeners, bodies = self._listeners(catalog, metrics, translators)
         self._stop_on_signals()
         sweeping = asyncio.create_task(_sweep(bodies, self._gate, listeners))
+        writing = asyncio.create_task(self._sharing.keep_writing(metrics.snapshot))
         try:
             for listener in listeners:
                 await listener.start()
@@ -160,18 +167,24 @@ class _Server:
             return is_idle
         finally:
             sweeping.cancel()
+            writing.cancel()
+            self._sharing.write(metrics.snapshot)
 
-    def _listeners(
-        self, catalog: Catalog, assembler: Assembler, translators: Threads
-    ) -> tuple[list[_Listener], Bodies]:
-        settings, gate = self._settings, self._gate
+    def _metrics(self, assembler: Assembler) -> ServerMetrics:
         metrics = ServerMetrics(
             lambda: assembler.metrics,
             self._is_ready,
             __version__,
-            settings.observing,
+            self._settings.observing,
             self._recording.dropped,
+            lambda: self._sharing.others(metrics.snapshot),
         )
+        return metrics
+
+    def _listeners(
+        self, catalog: Catalog, metrics: ServerMetrics, translators: Threads
+    ) -> tuple[list[_Listener], Bodies]:
+        settings, gate = self._settings, self._gate
         routes = Routes(catalog, metrics, self._is_ready, settings.server_name, __version__)
         bodies = Bodies(settings.max_body_bytes, settings.max_held_bytes, settings.read_timeout_s)
         exchange = Exchange(translators, tells_timing=settings.observing.server_timing)
