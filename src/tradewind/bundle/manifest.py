@@ -251,6 +251,14 @@ class TokenizerRecord:
 
 
 @dataclass(frozen=True)
+class Asked:
+    """Labels that a promise waits for, or rests on."""
+
+    labels: int
+    looked_at: int  # examples of the certify split on which the variants were compared
+
+
+@dataclass(frozen=True)
 class Manifest:
     """Everything a bundle says about itself."""
 
@@ -272,6 +280,8 @@ class Manifest:
     elapsed_s: float
     tokenization: TokenizerRecord | None = None  # in place of `preprocessing` for sentences
     tested: tuple[str, ...] = ()  # variants with a certificate, in the order of their tests
+    pending: tuple[str, ...] = ()  # variants that wait for labels, in the order of their tests
+    asked: Asked | None = None  # None where no labels were asked for
     classes: tuple[str, ...] = ()  # their names in the order of the scores, where known
 
     def to_json(self) -> bytes:

@@ -12,9 +12,17 @@ from tradewind.cli.opening import Importing, importing, open_examples, open_unla
 from tradewind.cli.output import as_json, print_json, shown, told
 from tradewind.cli.watching import Watching
 from tradewind.data import Dataset, Preprocessing, carried
-from tradewind.errors import ModelError, SettingError
+from tradewind.errors import ModelError, OutputError, SettingError
 from tradewind.report import page, summary
-from tradewind.search import Effort, SearchSettings, optimize, pack, parse_time, texts
+from tradewind.search import (
+    Effort,
+    SearchSettings,
+    optimize,
+    pack,
+    parse_time,
+    texts,
+    write_questions,
+)
 
 
 @click.command(
@@ -60,6 +68,13 @@ from tradewind.search import Effort, SearchSettings, optimize, pack, parse_time,
     "original; needs no labels), within:TOLERANCE (share of answers so near the truth) or "
     "error:LIMIT (mean absolute error, no value counting for more than LIMIT, as a share of it). "
     "[default: accuracy with labels, else agreement]",
+)
+@click.option(
+    "--label-budget",
+    type=int,
+    metavar="N",
+    help="Of data without labels: ask for up to N, in a table beside the bundle, just for those "
+    "examples whose answers change; `tradewind recertify --labels` goes on with them.",
 )
 @click.option(
     "--max-drop",
@@ -112,6 +127,7 @@ def command(
     group: str | None,
     preprocess: str | None,
     metric: str | None,
+    label_budget: int | None,
     max_drop: float,
     confidence: float,
     max_latency_ms: float | None,
@@ -138,9 +154,13 @@ def command(
         metric or "accuracy", max_drop, confidence, objective, max_latency_ms, max_memory_mb
     )
     check_target(target, overwrite=overwrite)
+    questions = target.with_name(f"{target.name.removesuffix('.tw')}.questions.csv")
+    if label_budget is not None and questions.exists() and not overwrite:
+        hint = "it may hold labels; move it, or add `--overwrite`."
+        raise OutputError(str(questions), "a free name", "a file that exists already", hint)
     source = how.load(model)
     dataset = open_examples(source, data, label, preprocess, group=group)
-    if metric is None:
+    if metric is None and label_budget is None:
         budget = Budget(
             default_metric(dataset), max_drop, confidence, objective, max_latency_ms, max_memory_mb
         )
@@ -150,13 +170,23 @@ def command(
     if isinstance(steps, Preprocessing) and preprocess is None and carried(source) is None:
         console.print(f"note: raw examples become {guessed(steps)}")
     with Watching(console, settings.time_s) as watching:
-        outcome = optimize(source, dataset, budget, settings, watching, further)
+        outcome = optimize(source, dataset, budget, settings, watching, further, label_budget)
     manifest, models = pack(outcome, command_line())
     write_bundle(target, manifest, models, page(manifest), texts(outcome))
+    asked = outcome.questions
+    if asked is not None:
+        write_questions(questions, dataset, asked)
     if as_json:
-        print_json(document(manifest, target))
-    else:
-        shown().print(summary(manifest, str(target)))
+        told_so = {} if asked is None else {"questions": str(questions)}
+        print_json({**document(manifest, target), **told_so})
+        return
+    shown().print(summary(manifest, str(target)))
+    if asked is not None and len(asked.examples):
+        shown().print(
+            f"Labels    fill in {len(asked.examples):,} in {questions}, then run "
+            f"`tradewind recertify {target} --data {data} --labels {questions}`",
+            soft_wrap=True,
+        )
 
 
 def _beside(model: Path) -> Path:

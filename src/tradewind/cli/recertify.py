@@ -10,7 +10,14 @@ from tradewind.cli.optimize import command_line, document
 from tradewind.cli.output import as_json, print_json, shown, told
 from tradewind.cli.watching import Watching
 from tradewind.report import page, summary
-from tradewind.search import SearchSettings, kept_graphs, parse_time, recertify, renewed
+from tradewind.search import (
+    SearchSettings,
+    kept_graphs,
+    parse_time,
+    read_labels,
+    recertify,
+    renewed,
+)
 
 
 @click.command("recertify", epilog="Example: tradewind recertify model.tw --data test.npz")
@@ -28,6 +35,11 @@ from tradewind.search import SearchSettings, kept_graphs, parse_time, recertify,
 )
 @click.option("--overwrite", is_flag=True, help="Replace a bundle that is there already.")
 @click.option("--label", default="label", show_default=True, help="Array or column of labels.")
+@click.option(
+    "--labels",
+    type=click.Path(path_type=Path),
+    help="The table of questions that `optimize --label-budget` wrote, with its labels filled in.",
+)
 @click.option("--group", metavar="NAME", help="Array or column that says what belongs together.")
 @click.option(
     "--time",
@@ -44,6 +56,7 @@ def command(
     out: Path | None,
     overwrite: bool,
     label: str,
+    labels: Path | None,
     group: str | None,
     time_text: str,
     seed: int,
@@ -61,8 +74,9 @@ def command(
     opened = open_bundle(bundle)
     model = opened.model(opened.manifest.baseline)
     dataset = open_examples(model, data, label, None, opened.steps, group)
+    answers = None if labels is None else read_labels(labels, dataset)
     with Watching(told(), settings.time_s) as watching:
-        outcome = recertify(opened, dataset, settings, watching)
+        outcome = recertify(opened, dataset, settings, watching, answers)
     manifest = renewed(opened.manifest, outcome, command_line())
     write_bundle(target, manifest, kept_graphs(opened, manifest), page(manifest), opened.texts())
     if as_json:

@@ -3,7 +3,7 @@
 from tradewind.data.carried import Steps, carried, carried_classes, carry
 from tradewind.data.checks import check
 from tradewind.data.dataset import ArrayDataset, Dataset
-from tradewind.data.labels import check_labels
+from tradewind.data.labels import as_labels, check_labels
 from tradewind.data.opening import open_dataset
 from tradewind.data.overlap import Unlabelled, without_known
 from tradewind.data.preprocessing import Preprocessing, image_input
@@ -20,6 +20,7 @@ __all__ = [
     "Steps",
     "Tokenization",
     "Unlabelled",
+    "as_labels",
     "carried",
     "carried_classes",
     "carry",

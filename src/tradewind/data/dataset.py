@@ -67,6 +67,10 @@ class Dataset(ABC):
     def digest(self) -> str:
         """The SHA-256 of the stored inputs, labels and groups, in hexadecimal."""
 
+    def readable(self, indices: Array) -> dict[str, Array]:
+        """Return the chosen examples as a person reads them: sentences rather than tokens."""
+        return self.take(indices)
+
     def batches(self, indices: Array, size: int) -> Iterator[dict[str, Array]]:
         """Yield the chosen examples in order, at most `size` at a time."""
         for start in range(0, len(indices), size):

@@ -33,6 +33,9 @@ class TokenizedDataset(Dataset):
     def take(self, indices: Array) -> dict[str, Array]:
         return self._tokenization.tokens_of(self._stored.take(indices), self._signature)
 
+    def readable(self, indices: Array) -> dict[str, Array]:
+        return self._stored.take(indices)
+
     @property
     def labels(self) -> Array | None:
         return self._stored.labels

@@ -1,8 +1,10 @@
 """The search for the cheapest way to run a model that keeps the promise."""
 
+from tradewind.search.labels import Labels, read_labels
 from tradewind.search.optimizing import Outcome, optimize
 from tradewind.search.packing import pack, texts
 from tradewind.search.progress import Progress, Silence
+from tradewind.search.questions import Questions, write_questions
 from tradewind.search.renewing import kept_graphs, recertify, renewed
 from tradewind.search.settings import Deadline, Effort, SearchSettings, parse_time
 from tradewind.search.trials import Trial
@@ -10,8 +12,10 @@ from tradewind.search.trials import Trial
 __all__ = [
     "Deadline",
     "Effort",
+    "Labels",
     "Outcome",
     "Progress",
+    "Questions",
     "SearchSettings",
     "Silence",
     "Trial",
@@ -19,7 +23,9 @@ __all__ = [
     "optimize",
     "pack",
     "parse_time",
+    "read_labels",
     "recertify",
     "renewed",
     "texts",
+    "write_questions",
 ]

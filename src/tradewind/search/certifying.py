@@ -21,6 +21,7 @@ from tradewind.evidence import (
 )
 from tradewind.search.costs import cost_of, no_gain
 from tradewind.search.job import Job
+from tradewind.search.labels import Labels
 from tradewind.search.progress import Progress
 from tradewind.search.trials import Trial
 from tradewind.tensors import Array
@@ -66,7 +67,7 @@ def order(job: Job, baseline: Trial, trials: list[Trial]) -> list[Trial]:
 def _why_not(job: Job, price: float, paired: Paired) -> str:
     if price > WORTHWHILE:
         return no_gain(job, price)
-    if paired.drop > job.budget.max_drop:
+    if paired.drop > job.tolerated:
         what = "of right answers" if isinstance(paired, PairedCounts) else "on average"
         return f"loses {paired.drop:.1%} {what} on {paired.n} {_units(paired)}"
     return ""
@@ -91,18 +92,31 @@ class Certifier:
         job: what the search works on.
         baseline: the original.
         until: the clock's reading at which the examples reached so far must do.
+        labels: of the examples on which the models disagree; None where the data have all.
+        most: how many examples may be looked at; all when None.
     """
 
-    def __init__(self, job: Job, baseline: Trial, until: float) -> None:
+    def __init__(
+        self,
+        job: Job,
+        baseline: Trial,
+        until: float,
+        labels: Labels | None = None,
+        most: int | None = None,
+    ) -> None:
         self._job = job
-        self._indices = _shuffled(job)
+        self._labels = labels
+        self._indices = in_test_order(job)[:most]
         # the variants need time too; how much is reached is decided by the clock alone
         now = job.deadline.clock()
         with OnnxRuntime().compile(job.model) as runner:
             self._answers = job.answers(
                 runner, self._indices, baseline.load.batch_size, now + (until - now) / 3
             )
-        self._losses = job.losses(self._answers, self._answers, self._indices)
+        self._truth = (
+            None if labels is None else labels.truth(self._answers, self._indices[: self.count])
+        )
+        self._losses = self._lost(self._answers)
         baseline.loss = self.loss(self._losses)
         self._until = until
 
@@ -112,8 +126,14 @@ class Certifier:
         return len(self._answers)
 
     def loss(self, losses: Array) -> float | None:
-        """Return the mean loss; None where nothing tells right from wrong."""
-        return float(np.mean(losses)) if self._job.has_truth else None
+        """Return the mean loss; None where nothing tells right from wrong, or too few labels."""
+        is_known = self._job.has_truth and self._labels is None
+        return float(np.mean(losses)) if is_known else None
+
+    def _lost(self, answers: Array) -> Array:
+        if self._truth is None:
+            return self._job.losses(answers, self._answers, self._indices)
+        return self._job.metric.losses(answers, self._truth[: len(answers)])
 
     def run(self, trials: list[Trial], progress: Progress) -> None:
         """Certify variants in the order given, until the first that fails."""
@@ -143,9 +163,12 @@ class Certifier:
             answers = job.answers(runner, indices, trial.load.batch_size, self._until)
             counted = runner.answered
         trial.answered = tuple(count / sum(counted) for count in counted)
-        losses = job.losses(answers, self._answers, indices)
+        if self._labels is not None:
+            self._labels.check(answers, self._answers, indices)
+        losses = self._lost(answers)
         paired = job.paired(self._losses, losses, self._indices)
-        certificate = certify(paired, budget, has_truth=job.has_truth)
+        has_truth = job.has_truth or self._labels is not None
+        certificate = certify(paired, budget, has_truth=has_truth)
         trial.certificate = certificate
         trial.loss = self.loss(losses)
         trial.drop = Drop(certificate.drop, certificate.drop_upper)
@@ -184,7 +207,7 @@ def why_uncertified(trial: Trial) -> str:
     return text
 
 
-def _shuffled(job: Job) -> Array:
+def in_test_order(job: Job) -> Array:
     """Return the certify split in an order of its own: a prefix of it is a random part.
 
     The examples of a group stay together.

@@ -37,6 +37,7 @@ class Job:
     hardware: Hardware
     deadline: Deadline
     unlabelled: Unlabelled | None = None  # none of them is in the dataset
+    label_budget: int | None = None  # labels that may be asked for; None where none are
 
     @property
     def fixed_batch(self) -> int | None:
@@ -47,6 +48,16 @@ class Job:
     def has_truth(self) -> bool:
         """Whether answers are compared with labels rather than with the original's."""
         return self.metric.takes_labels and self.dataset.labels is not None
+
+    @property
+    def tolerated(self) -> float:
+        """The drop on the select split from which on a variant is not worth a test.
+
+        Where labels may be asked for, that is the share of examples that could be labelled: who
+        disagrees with the original need not be wrong.
+        """
+        share = (self.label_budget or 0) / max(len(self.splits.certify), 1)
+        return max(self.budget.max_drop, share)
 
     def timed(self) -> Array:
         """Return the examples that timing may use, those of the select split at random.

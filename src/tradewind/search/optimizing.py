@@ -1,7 +1,7 @@
 """The main job: generate, screen, certify, time, choose."""
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -17,6 +17,12 @@ from tradewind.search.costs import cost_of
 from tradewind.search.finals import finalists, race, weigh
 from tradewind.search.job import Job, check_truth
 from tradewind.search.progress import Progress, Silence
+from tradewind.search.questions import (
+    Questions,
+    awaited,
+    find_questions,
+    without_labels,
+)
 from tradewind.search.screening import Screen
 from tradewind.search.settings import SHARES, Deadline, SearchSettings
 from tradewind.search.trials import Trial
@@ -39,6 +45,7 @@ class Outcome:
     is_complete: bool = True  # False when somebody interrupted or time ran out
     elapsed_s: float = 0.0
     tested: tuple[str, ...] = ()  # in the order that was fixed before
+    questions: Questions | None = None  # where labels were asked for
 
 
 def optimize(
@@ -48,6 +55,7 @@ def optimize(
     settings: SearchSettings | None = None,
     progress: Progress | None = None,
     unlabelled: Dataset | None = None,
+    label_budget: int | None = None,
 ) -> Outcome:
     """Find the cheapest way to run a model that keeps the promise on this machine.
 
@@ -63,6 +71,8 @@ def optimize(
         progress: is told what happens.
         unlabelled: further examples to calibrate and to train on; those that `dataset` holds
             too are left out.
+        label_budget: of data without labels, how many may be asked for. Nothing is certified
+            then: the outcome says which examples to label, and `recertify` goes on with them.
 
     Raises:
         DataError: the examples are too few or do not fit.
@@ -74,7 +84,10 @@ def optimize(
     settings = settings or SearchSettings()
     told = progress or Silence()
     metric = parse_metric(budget.metric, model)
-    check_truth(model, dataset, metric)
+    if label_budget is None:
+        check_truth(model, dataset, metric)
+    else:
+        metric = without_labels(metric, dataset, label_budget)
     told.begin("looking at the data")
     _look_at(dataset, start + DATA_CHECKED * settings.time_s)
     job = Job(
@@ -87,6 +100,7 @@ def optimize(
         this_machine(),
         Deadline(start, settings.time_s),
         _further(unlabelled, dataset, settings, told),
+        label_budget,
     )
     return _Search(job, told).run()
 
@@ -144,8 +158,12 @@ class _Search:
             screen.baseline.runner.close()
         self._is_complete &= attempts.is_complete
         queue = order(job, baseline, attempts.trials)
+        questions = None
         try:
-            self._certify(baseline, queue)
+            if job.label_budget is None:
+                self._certify(baseline, queue)
+            else:
+                questions = self._ask(job.label_budget, baseline, queue)
         except KeyboardInterrupt:
             self._stop("interrupted: going on with what was certified")
         entrants = finalists(baseline, queue, cost_of(job))
@@ -158,8 +176,9 @@ class _Search:
             race(job, entrants, screen.inputs, until=0.0)
         chosen, reason = choose(job.budget, entrants)
         if chosen is baseline and len(entrants) == 1:
-            reason = self._why_nothing(reason)
-        return self._outcome(attempts, baseline, chosen, reason, queue)
+            reason = self._why_nothing(reason) if questions is None else awaited(questions)
+        found = self._outcome(attempts, baseline, chosen, reason, queue)
+        return replace(found, questions=questions)
 
     def _why_nothing(self, reason: str) -> str:
         """Say what kept everything cheaper from being certified."""
@@ -200,6 +219,12 @@ class _Search:
         self._told.step("original")
         until = max(job.deadline.at(self._shares.certified), job.deadline.clock() + 1.0)
         Certifier(job, baseline, until).run(queue, self._told)
+
+    def _ask(self, budget: int, baseline: Trial, queue: list[Trial]) -> Questions:
+        job = self._job
+        self._told.begin("looking where answers differ", len(queue))
+        until = max(job.deadline.at(self._shares.certified), job.deadline.clock() + 1.0)
+        return find_questions(job, budget, baseline, queue, until, self._told)
 
     def _outcome(
         self,

@@ -46,10 +46,14 @@ def pack(outcome: Outcome, command: str) -> tuple[Manifest, dict[str, Model]]:
     """
     job = outcome.job
     steps = job.dataset.preprocessing
+    pending = () if outcome.questions is None else outcome.questions.pending
     kept = [
         trial
         for trial in outcome.trials
-        if trial is outcome.chosen or trial.is_baseline or trial.is_certified
+        if trial is outcome.chosen
+        or trial.is_baseline
+        or trial.is_certified
+        or trial.name in pending
     ]
     models = {
         _path(stage.graph): stage.graph.model for trial in kept for stage in trial.plan.stages
@@ -94,6 +98,8 @@ def pack(outcome: Outcome, command: str) -> tuple[Manifest, dict[str, Model]]:
         is_complete=outcome.is_complete,
         elapsed_s=outcome.elapsed_s,
         tested=outcome.tested,
+        pending=pending,
+        asked=None if outcome.questions is None else outcome.questions.record,
         tokenization=TokenizerRecord.of(steps) if isinstance(steps, Tokenization) else None,
         classes=job.dataset.classes or carried_classes(job.model),
     )

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from tradewind import __version__
-from tradewind.bundle import Bundle, Manifest, Refusal, SplitSizes, VariantRecord
+from tradewind.bundle import Asked, Bundle, Manifest, Refusal, SplitSizes, VariantRecord
 from tradewind.data import Dataset, Splits, split
 from tradewind.engines import Engine, OpenVINO
 from tradewind.errors import BundleError, SettingError, Stopped, TradewindError
@@ -19,6 +19,7 @@ from tradewind.search.choosing import choose
 from tradewind.search.costs import cost_of
 from tradewind.search.finals import finalists, race, weigh
 from tradewind.search.job import Job, check_truth
+from tradewind.search.labels import Labels
 from tradewind.search.optimizing import Outcome, names_of_tested
 from tradewind.search.packing import measured
 from tradewind.search.plans import Plan, Stage
@@ -42,6 +43,7 @@ def recertify(
     dataset: Dataset,
     settings: SearchSettings | None = None,
     progress: Progress | None = None,
+    labels: Labels | None = None,
 ) -> Outcome:
     """Test and time the variants of a bundle on this machine.
 
@@ -55,6 +57,8 @@ def recertify(
         dataset: examples as the bundle's model takes them.
         settings: how long it may take; of new examples the seed decides which are timed with.
         progress: is told what happens.
+        labels: those that the bundle waits for; its variants are tested in the order in which
+            they wait. None where the data have labels, or the promise needs none.
 
     Returns:
         What was found; its trials have the names of the bundle's variants.
@@ -71,9 +75,10 @@ def recertify(
     manifest = bundle.manifest
     model = bundle.model(manifest.baseline)
     metric = parse_metric(manifest.budget.metric, model)
-    check_truth(model, dataset, metric)
+    if labels is None:
+        check_truth(model, dataset, metric)
     _check_groups(manifest, dataset)
-    splits, names = _plan(bundle, dataset, settings)
+    splits, names = _plan(bundle, dataset, settings, has_answers=labels is not None)
     deadline = Deadline(time.monotonic(), settings.time_s)
     hardware = this_machine()
     job = Job(model, dataset, splits, manifest.budget, metric, settings, hardware, deadline)
@@ -84,7 +89,7 @@ def recertify(
     except KeyboardInterrupt:
         raise Stopped("recertify", "time to run the original", "an interruption") from None
     trials, refused = _trials(bundle, names, job, inputs, told)
-    is_complete = _certify(job, baseline, trials, told)
+    is_complete = _certify(job, baseline, trials, told, labels, manifest.asked)
     entrants = finalists(baseline, trials, cost_of(job))
     told.begin("timing", len(entrants))
     race(job, entrants, inputs, deadline.at(TIMED))
@@ -150,6 +155,7 @@ def renewed(manifest: Manifest, outcome: Outcome, command: str) -> Manifest:
         is_complete=outcome.is_complete,
         elapsed_s=outcome.elapsed_s,
         tested=outcome.tested,
+        pending=(),
     )
 
 
@@ -173,28 +179,37 @@ def _check_groups(manifest: Manifest, dataset: Dataset) -> None:
         )
 
 
-def _plan(bundle: Bundle, dataset: Dataset, settings: SearchSettings) -> tuple[Splits, list[str]]:
+def _plan(
+    bundle: Bundle, dataset: Dataset, settings: SearchSettings, *, has_answers: bool
+) -> tuple[Splits, list[str]]:
     """Return which examples may be looked at, and the variants in the order of their tests."""
     manifest = bundle.manifest
+    order = manifest.pending or manifest.tested
     kept = {record.variant: record for record in manifest.variants if record.is_kept}
     if dataset.digest == manifest.source.data_digest:
         splits = split(dataset, manifest.splits.seed)
         if splits.digest != manifest.splits.digest:
             # examples of an earlier renewal, which were divided as new ones are
             splits = _all_new(dataset, manifest.splits.seed)
-        if splits.digest != manifest.splits.digest or not manifest.tested:
+        if splits.digest != manifest.splits.digest or not order:
             raise BundleError(
                 str(bundle.folder),
                 "the order in which its variants were tested",
                 "a bundle that does not say so",
                 "bring examples that it has not seen, or run `tradewind optimize` again.",
             )
-        tested = [name for name in manifest.tested if name in kept]
+        if manifest.pending and not has_answers:
+            hint = "fill them in, and give the file with `--labels FILE`."
+            raise BundleError(str(bundle.folder), "the labels that it waits for", "none", hint)
+        tested = [name for name in order if name in kept]
         first = [name for name in kept if name not in tested]
         return splits, [*first, *tested]
+    if has_answers:
+        expected = "the data that the labels were asked for"
+        raise BundleError(str(bundle.folder), expected, f"others: {dataset.source}")
     chosen = manifest.chosen.variant
-    order = sorted(kept.values(), key=lambda record: (record.variant != chosen, _risk(record)))
-    return _all_new(dataset, settings.seed), [record.variant for record in order]
+    safest = sorted(kept.values(), key=lambda record: (record.variant != chosen, _risk(record)))
+    return _all_new(dataset, settings.seed), [record.variant for record in safest]
 
 
 def _all_new(dataset: Dataset, seed: int) -> Splits:
@@ -231,7 +246,7 @@ def _trial(bundle: Bundle, record: VariantRecord, job: Job, inputs: Inputs) -> T
         TradewindError: it needs what is not here.
     """
     # its passes are names now; what was chosen without a certificate answers as the original
-    is_exact = record.certificate is None
+    is_exact = record.certificate is None and record.variant not in bundle.manifest.pending
     stages = tuple(
         Stage(Graph((), model, part.description, is_exact), part.to_engine())
         for part, model in zip(record.parts, bundle.models(record), strict=True)
@@ -258,12 +273,21 @@ def _callers(engine: Engine, job: Job) -> int:
     return engine.streams if isinstance(engine, OpenVINO) else job.hardware.cores
 
 
-def _certify(job: Job, baseline: Trial, trials: list[Trial], told: Progress) -> bool:
+def _certify(
+    job: Job,
+    baseline: Trial,
+    trials: list[Trial],
+    told: Progress,
+    labels: Labels | None,
+    asked: Asked | None,
+) -> bool:
     """Test the variants; return whether nobody interrupted."""
+    most = None if labels is None or asked is None else asked.looked_at
     told.begin("certifying", len(trials))
     told.step(baseline.name)
     try:
-        Certifier(job, baseline, job.deadline.at(CERTIFIED)).run(trials, told)
+        until = job.deadline.at(CERTIFIED)
+        Certifier(job, baseline, until, labels, most).run(trials, told)
     except KeyboardInterrupt:
         told.note("interrupted: going on with what was certified")
         return False

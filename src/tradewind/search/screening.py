@@ -267,7 +267,7 @@ class Screen:
         first = self._seen(runner, indices[: min(HOPELESS, count)], load)
         counts = PairedCounts.from_correct(original.right[: len(first)], first.right)
         spread = np.sqrt(max(counts.disagreement, 1 / counts.n) / counts.n)
-        allowed = job.budget.max_drop
+        allowed = job.tolerated
         if self.scores is not None:
             allowed = max(allowed, FIRST_STAGE_LOSS)
         if counts.drop - 3 * spread > allowed or count <= HOPELESS:
