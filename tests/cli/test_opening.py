@@ -16,6 +16,7 @@ def test_weights_among_several_models_are_those_of_the_function() -> None:
     assert BUILT.of(FUNCTION, models) == BUILT
     assert BUILT.of(FILE, models) == Importing(trusts_pickle=True)
     assert BUILT.of(FILE, (FILE,)) == BUILT
+    assert BUILT.of(Path("beside.onnx"), (FUNCTION,)) == Importing(trusts_pickle=True)
 
 
 @pytest.mark.parametrize("models", [(FILE, FILE), (FUNCTION, Path("networks:resnet56"))])

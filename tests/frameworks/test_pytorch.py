@@ -1,8 +1,11 @@
+import json
+import urllib.request
 from pathlib import Path
 
 import numpy as np
 import pytest
 from tests.cli.child import tradewind
+from tests.cli.test_serve import serving
 from tests.frameworks.running import MAKING, make
 from tests.frameworks.table import record
 
@@ -152,6 +155,16 @@ def test_every_command_takes_a_function_with_weights(
     done = tradewind(command, *told[command], *weights, "--json")
     assert done.code == 0, done.err
     assert done.document
+
+
+def test_a_function_with_weights_is_served_under_its_name(files: Path, code: Path) -> None:
+    weights = ("--weights", files / "state.pt", "--input", "image=FP32[N,3,16,16]")
+    with (
+        serving("pytorch_models:Convolutions", *weights) as (url, _),
+        urllib.request.urlopen(f"{url}/v2/models/Convolutions", timeout=60) as answer,
+    ):
+        described = json.load(answer)
+    assert described["inputs"] == [{"name": "image", "datatype": "FP32", "shape": [-1, 3, 16, 16]}]
 
 
 def cifar(shared_data: Path) -> tuple[Array, Array]:

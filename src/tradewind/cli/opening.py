@@ -17,14 +17,6 @@ from tradewind.model import Model
 from tradewind.runners import Runner
 from tradewind.tensors import TensorSpec
 
-trusting = click.option(
-    "--trust-pickle",
-    is_flag=True,
-    help="Unpickle the model, in a process without network: whoever made the file can run "
-    "what they like in there.",
-)
-"""The option to run what a file brings along; part of `importing`."""
-
 
 @dataclass(frozen=True)
 class Importing:
@@ -57,9 +49,9 @@ class Importing:
         Raises:
             SettingError: there are several functions, or none.
         """
-        if not self.builds or len(paths) == 1:
+        if not self.builds:
             return self
-        built = [one for one in paths if names_factory(one)]
+        built = [one for one in paths if names_factory(one)] if len(paths) != 1 else list(paths)
         if len(built) != 1:
             expected = "one model given as package.module:function"
             raise SettingError("--weights and --input", expected, str(len(built)))
@@ -88,6 +80,12 @@ def importing(command: Callable[..., Any]) -> Callable[..., Any]:
         metavar="SPEC",
         help="What such a module takes, as 'NAME=FP32[N,3,32,32]', once for each input; letters "
         "are sizes that may vary.",
+    )
+    trusting = click.option(
+        "--trust-pickle",
+        is_flag=True,
+        help="Unpickle the model, in a process without network: whoever made the file can run "
+        "what they like in there.",
     )
     return about(described(trusting(called)))
 
@@ -162,8 +160,6 @@ def open_any(
     path: Path,
     variant: str | None = None,
     how: Importing = Importing(),
-    *,
-    trust_pickle: bool = False,
 ) -> Opened:
     """Open a bundle, or a model on ONNX Runtime with its default settings.
 
@@ -171,7 +167,6 @@ def open_any(
         path: a bundle's folder, a model as a file or folder, or package.module:function.
         variant: of a bundle; the chosen one when None.
         how: a model is imported.
-        trust_pickle: as `load_model` takes it.
 
     Raises:
         BundleError: the bundle is damaged, or has no such variant.
@@ -179,7 +174,7 @@ def open_any(
         SettingError: weights or inputs are given for a bundle, which has them.
     """
     if not is_bundle(path) and (not path.is_dir() or is_model(path)):
-        model = replace(how, trusts_pickle=how.trusts_pickle or trust_pickle).load(path)
+        model = how.load(path)
         return Opened(path.stem, model, OnnxRuntime(), carried(model))
     if how.builds:
         raise SettingError("--weights and --input", "a model to import", f"{path}, a bundle")

@@ -11,10 +11,11 @@ from typing import Any
 import click
 
 from tradewind.bundle import Trust, is_bundle
-from tradewind.cli.opening import Opened, open_any
+from tradewind.cli.opening import Importing, Opened, open_any
 from tradewind.cli.output import told
 from tradewind.data import carried_classes
 from tradewind.errors import SettingError
+from tradewind.importers import names_factory
 from tradewind.serve import Compile, Control, Opener, Residency, ServedModel
 
 
@@ -124,18 +125,26 @@ def by_name(paths: Sequence[Path]) -> dict[str, Path]:
 
 
 def name_of(path: Path) -> str:
-    """Return the name of a model, which is that of its file without what comes after the dot."""
+    """Return the name of a model: of its file without what comes after the dot, or its function."""
+    if names_factory(path):
+        return str(path).rpartition(":")[2]
     return path.name.removesuffix(".tw") if is_bundle(path) else path.stem
 
 
-def opener(*, trust_pickle: bool = False, trust: Trust = _OPEN) -> Opener:
-    """Return what opens bundles and models for the server, once `trust` has nothing against it."""
+def opener(how: Importing, named: Sequence[Path], trust: Trust = _OPEN) -> Opener:
+    """Return what opens bundles and models for the server, once `trust` has nothing against it.
+
+    Args:
+        how: models are imported.
+        named: those named on the command line, which weights can be for.
+        trust: whose bundles are opened.
+    """
 
     def opened(path: Path, name: str, version: str) -> Compile:
         distrust = trust.doubt(path)
         if distrust:
             told().print(f"note: {path}: {distrust}", soft_wrap=True)
-        found = open_any(path, trust_pickle=trust_pickle)
+        found = open_any(path, how=how.of(path, named))
         if found.bundle is not None:
             for doubt in found.bundle.doubts():
                 told().print(f"note: {path}: the certificate does not hold here: {doubt}")
