@@ -268,3 +268,16 @@ def test_the_rule_may_be_a_prediction() -> None:
     rule = AgreementPredictor(Scores("scores"), 0.9, weights=(1.0,), bias=-5.0)
     answers = Cascade([Told(1), Told(2)], [rule])(_inputs(np.arange(6) >= 2))
     assert answers["stage"].tolist() == [2, 2, 1, 1, 1, 1]
+
+
+def test_the_time_of_each_stage_is_counted_where_it_was_asked() -> None:
+    with Cascade((Told(1), Told(2)), (RULE,)) as runner:
+        assert runner.spent_s == (0.0, 0.0)
+        runner({"x": np.array([[9, 0, 0]], np.float32), "scale": np.array(1, np.float32)})
+        first, second = runner.spent_s
+        assert first > 0
+        assert second == 0  # nobody asked it
+        runner({"x": np.array([[0, 0, 0]], np.float32), "scale": np.array(1, np.float32)})
+        assert runner.spent_s[0] > first
+        assert runner.spent_s[1] > 0
+    assert Told(1).spent_s == ()

@@ -1,6 +1,7 @@
 """A cheap model answers what it is sure of; what is left goes to the next."""
 
 import threading
+import time
 from collections.abc import Sequence
 from typing import final
 
@@ -46,6 +47,7 @@ class Cascade(Runner):
         self._batched = {spec.name for spec in self._signature.inputs if spec.shape}
         self._lock = threading.Lock()
         self._answered = [0] * len(stages)
+        self._spent_s = [0.0] * len(stages)
 
     @property
     def signature(self) -> Signature:
@@ -60,13 +62,20 @@ class Cascade(Runner):
         with self._lock:
             return tuple(self._answered)
 
+    @property
+    def spent_s(self) -> tuple[float, ...]:
+        with self._lock:
+            return tuple(self._spent_s)
+
     def __call__(self, inputs: Tensors) -> dict[str, Array]:
         count = len(next(inputs[name] for name in self._batched))
         pending = np.arange(count)  # rows that no stage was sure of
         batch, answers = inputs, dict[str, Array]()
-        tally = [0] * len(self._stages)
+        tally, took_s = [0] * len(self._stages), [0.0] * len(self._stages)
         for number in range(len(self._stages)):
+            began_s = time.perf_counter()
             outputs = self._ask(number, batch, len(pending))
+            took_s[number] = time.perf_counter() - began_s
             answers = outputs if len(pending) == count else _merged(answers, pending, outputs)
             if number == len(self._rules):
                 tally[number] = len(pending)
@@ -79,6 +88,7 @@ class Cascade(Runner):
                 batch, pending = self._taken(batch, unsure), pending[unsure]
         with self._lock:
             self._answered = [a + b for a, b in zip(self._answered, tally, strict=True)]
+            self._spent_s = [a + b for a, b in zip(self._spent_s, took_s, strict=True)]
         return answers
 
     def close(self) -> None:

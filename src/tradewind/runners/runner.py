@@ -29,6 +29,11 @@ class Runner(ABC):
         """How many examples each stage has answered until now; empty without stages."""
         return ()
 
+    @property
+    def spent_s(self) -> tuple[float, ...]:
+        """How many seconds each stage has computed until now; empty without stages."""
+        return ()
+
     @abstractmethod
     def __call__(self, inputs: Tensors) -> dict[str, Array]:
         """Answer for all examples in `inputs`.

@@ -42,6 +42,10 @@ class Tokenized(Runner):
     def answered(self) -> tuple[int, ...]:
         return self._inner.answered
 
+    @property
+    def spent_s(self) -> tuple[float, ...]:
+        return self._inner.spent_s
+
     def __call__(self, inputs: Tensors) -> dict[str, Array]:
         try:
             tokens = self._tokenization.tokens_of(inputs, self._inner.signature)

@@ -83,8 +83,8 @@ class Assembler:
             return  # another has taken its place, and counts there
         del self._newest[model.name, model.version]
         metrics = assembled.endpoint.metrics
-        stages = metrics.by_stage()
-        metrics.by_stage = lambda: stages
+        stages, spent_s = metrics.by_stage(), metrics.spent_by_stage()
+        metrics.by_stage, metrics.spent_by_stage = lambda: stages, lambda: spent_s
         metrics.running = metrics.waiting = metrics.resident_bytes = int
 
     def _counts(
@@ -94,12 +94,13 @@ class Assembler:
         metrics = self._metrics.get(key)
         if metrics is None:
             metrics = self._metrics[key] = ModelMetrics(int, int)
-        base = metrics.by_stage()
+        base, base_s = metrics.by_stage(), metrics.spent_by_stage()
         if len(base) != len(runner.answered):
-            base = (0,) * len(runner.answered)
+            base, base_s = (0,) * len(runner.answered), (0.0,) * len(runner.spent_s)
         metrics.running = lambda: admission.running
         metrics.waiting = lambda: admission.waiting
         metrics.by_stage = lambda: tuple(map(sum, zip(base, runner.answered, strict=True)))
+        metrics.spent_by_stage = lambda: tuple(map(sum, zip(base_s, runner.spent_s, strict=True)))
         metrics.about = About(model.name, model.version, model.variant, model.platform)
         metrics.resident_bytes = lambda: resident_bytes
         return metrics

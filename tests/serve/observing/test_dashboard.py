@@ -31,7 +31,9 @@ def labels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     (folder / "intel-rapl:0").mkdir()
     for name in ("energy_uj", "max_energy_range_uj"):
         (folder / "intel-rapl:0" / name).write_text("100")
-    model = ModelMetrics(int, int, lambda: (1, 2), About("m", "1", "int8", "onnx"))
+    model = ModelMetrics(
+        int, int, lambda: (1, 2), About("m", "1", "int8", "onnx"), int, lambda: (0.1, 0.2)
+    )
     model.count_answer(0.1, 0.2, 0.3)
     metrics = ServerMetrics(
         lambda: [model], lambda: True, "1", Observing(watts_per_core=1),

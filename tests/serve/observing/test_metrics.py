@@ -57,7 +57,9 @@ def test_the_bounds_of_a_histogram_rise() -> None:
 
 
 def test_every_stage_of_a_cascade_is_counted() -> None:
-    cascade = ModelMetrics(lambda: 0, lambda: 0, lambda: (90, 10), About("c", "1"))
+    cascade = ModelMetrics(
+        lambda: 0, lambda: 0, lambda: (90, 10), About("c", "1"), spent_by_stage=lambda: (1.5, 2.5)
+    )
     alone = ModelMetrics(lambda: 0, lambda: 0)
     found = samples(ServerMetrics(lambda: [cascade, alone], lambda: True, "1"))
     counted = {
@@ -69,3 +71,4 @@ def test_every_stage_of_a_cascade_is_counted() -> None:
         (("model", "c"), ("stage", "1"), ("version", "1")): 90,
         (("model", "c"), ("stage", "2"), ("version", "1")): 10,
     }
+    assert found["tradewind_stage_seconds_total", next(iter(counted))] == 1.5

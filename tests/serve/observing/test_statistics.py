@@ -11,7 +11,9 @@ M = About("m", "3", "int8", "test")
 
 
 def counting(about: About = M) -> ModelMetrics:
-    return ModelMetrics(lambda: 1, lambda: 2, lambda: (4, 1), about, lambda: 1000)
+    return ModelMetrics(
+        lambda: 1, lambda: 2, lambda: (4, 1), about, lambda: 1000, lambda: (0.5, 2.0)
+    )
 
 
 def shown(models: list[ModelMetrics]) -> ServerMetrics:
@@ -90,6 +92,7 @@ def test_what_two_processes_counted_adds_up() -> None:
     found, wanted = together.models[0], whole.counts()
     assert found.refused == wanted.refused
     assert (found.running, found.waiting, found.stages) == (2, 4, [8, 2])
+    assert found.stage_seconds == [1.0, 4.0]
     assert found.compute.counts == wanted.compute.counts
     assert found.last_answer_s == two.counts().last_answer_s
     assert statistics(found).inference_stats == statistics(wanted).inference_stats

@@ -9,7 +9,7 @@ from tradewind.tensors import Array
 
 
 @final
-class Trace(Struct, frozen=True):
+class Trace(Struct, frozen=True, gc=False):
     """Where a request stands in a distributed trace, as W3C Trace Context has it."""
 
     trace_id: int
@@ -24,7 +24,7 @@ class Trace(Struct, frozen=True):
 
 
 @final
-class Account(Struct):
+class Account(Struct, gc=False):
     """What happened to one request; times are those of time.perf_counter, 0 for never."""
 
     protocol: str  # http or grpc

@@ -1,12 +1,14 @@
 """What was counted, as plain values that can be sent to another process and added up."""
 
 from collections import Counter
-from typing import final
+from typing import TypeVar, final
 
 from msgspec import Struct, field
 
 from tradewind.serve.observing.histogram import EXAMPLES, SECONDS, Histogram
 from tradewind.serve.refusals import Reason
+
+N = TypeVar("N", int, float)
 
 
 @final
@@ -50,6 +52,7 @@ class ModelCounts(Struct):
     resident_bytes: int = 0
     refused: dict[Reason, int] = field(default_factory=dict)
     stages: list[int] = field(default_factory=list)  # examples that each has answered
+    stage_seconds: list[float] = field(default_factory=list)
     queue: Histogram = field(default_factory=lambda: Histogram.of(SECONDS))
     compute: Histogram = field(default_factory=lambda: Histogram.of(SECONDS))
     total: Histogram = field(default_factory=lambda: Histogram.of(SECONDS))
@@ -69,7 +72,8 @@ class ModelCounts(Struct):
         for name in ("queue", "compute", "total", *_SPENT):
             getattr(self, name).add(getattr(other, name))
         self.refused = dict(Counter(self.refused) + Counter(other.refused))
-        self.stages = [sum(both) for both in zip(*_padded(self.stages, other.stages), strict=True)]
+        self.stages = _together(self.stages, other.stages)
+        self.stage_seconds = _together(self.stage_seconds, other.stage_seconds)
         for size, spent in other.batches.items():
             self.batches.setdefault(size, Spent()).add(spent)
         self.last_answer_s = max(self.last_answer_s, other.last_answer_s)
@@ -93,9 +97,10 @@ class ModelCounts(Struct):
 _SPENT = ("waited", "unanswered", "decoding", "encoding", "cache_hits", "cache_misses")
 
 
-def _padded(one: list[int], two: list[int]) -> tuple[list[int], list[int]]:
-    size = max(len(one), len(two))
-    return [*one, *[0] * (size - len(one))], [*two, *[0] * (size - len(two))]
+def _together(one: list[N], two: list[N]) -> list[N]:
+    """Return the sums, place by place; the shorter list counts as zeros where it has ended."""
+    longer, shorter = (one, two) if len(one) >= len(two) else (two, one)
+    return [a + b for a, b in zip(longer, shorter, strict=False)] + longer[len(shorter) :]
 
 
 def _repeated(value: int, times: int) -> Histogram:

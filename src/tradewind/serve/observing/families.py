@@ -10,7 +10,7 @@ from prometheus_client.core import (
     Metric,
 )
 
-from tradewind.serve.observing.counts import ModelCounts, ServerCounts
+from tradewind.serve.observing.counts import About, ModelCounts, ServerCounts
 from tradewind.serve.observing.histogram import Histogram
 from tradewind.serve.refusals import Reason
 
@@ -76,7 +76,16 @@ def families(counts: ServerCounts) -> Iterator[Metric]:
     for kind, text, value in _GAUGES:
         yield _filled(GaugeMetricFamily(f"tradewind_{kind}", text, labels=_MODEL), counts, value)
     yield _refused(counts)
-    yield _stages(counts.models)
+    yield _stages(
+        "tradewind_stage_examples",
+        "Examples answered by each stage of a cascade; those of later stages escalated.",
+        [(one.about, one.stages) for one in counts.models],
+    )
+    yield _stages(
+        "tradewind_stage_seconds",
+        "Inside each stage of a cascade, whether it was sure or not.",
+        [(one.about, one.stage_seconds) for one in counts.models],
+    )
     yield from _histograms(counts.models)
 
 
@@ -115,15 +124,13 @@ def _refused(counts: ServerCounts) -> CounterMetricFamily:
     return family
 
 
-def _stages(models: Sequence[ModelCounts]) -> CounterMetricFamily:
-    family = CounterMetricFamily(
-        "tradewind_stage_examples",
-        "Examples answered by each stage of a cascade; those of later stages escalated.",
-        labels=(*_MODEL, "stage"),
-    )
-    for one in models:
-        for number, count in enumerate(one.stages, 1):
-            family.add_metric([one.about.model, one.about.version, str(number)], count)
+def _stages(
+    name: str, text: str, told: Sequence[tuple[About, Sequence[float]]]
+) -> CounterMetricFamily:
+    family = CounterMetricFamily(name, text, labels=(*_MODEL, "stage"))
+    for about, values in told:
+        for number, value in enumerate(values, 1):
+            family.add_metric([about.model, about.version, str(number)], value)
     return family
 
 

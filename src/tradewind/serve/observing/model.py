@@ -23,6 +23,7 @@ class ModelMetrics:
         waiting: returns how many requests are queued.
         by_stage: returns how many examples each stage of a cascade has answered.
         about: what is counted.
+        spent_by_stage: returns how many seconds each stage of a cascade has computed.
         resident_bytes: returns how much memory the model is known to take; 0 when nobody knows.
     """
 
@@ -33,10 +34,12 @@ class ModelMetrics:
         by_stage: Callable[[], tuple[int, ...]] = tuple,
         about: About | None = None,
         resident_bytes: Callable[[], int] = int,
+        spent_by_stage: Callable[[], tuple[float, ...]] = tuple,
     ) -> None:
         self.running = running
         self.waiting = waiting
         self.by_stage = by_stage
+        self.spent_by_stage = spent_by_stage
         self.about = about or About()
         self.resident_bytes = resident_bytes
         self.answered = 0
@@ -136,6 +139,7 @@ class ModelMetrics:
             resident_bytes=self.resident_bytes(),
             refused=dict(self.refused),
             stages=list(self.by_stage()),
+            stage_seconds=list(self.spent_by_stage()),
             waited=Spent(self.answered - self.cache_hits.count, self._waited_s),
             last_answer_s=self._last_s,
             queue=self.queue,
