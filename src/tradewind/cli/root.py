@@ -15,7 +15,7 @@ from tradewind.errors import TradewindError
 COMMANDS = {
     "demo": "See the main job at work on a small data set.",
     "optimize": "Find the cheapest way to run a model that keeps its promise.",
-    "serve": "Answer requests over HTTP.",
+    "serve": "Answer requests over HTTP and gRPC.",
     "keys": "Make, list and revoke the API keys of a server.",
     "predict": "Answer a whole file at once.",
     "bench": "Compare models and bundles side by side on this machine.",

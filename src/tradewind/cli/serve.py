@@ -1,5 +1,6 @@
 """`tradewind serve`."""
 
+import contextlib
 import logging
 import math
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from pathlib import Path
 import click
 
 from tradewind.bundle import Trust
-from tradewind.cli.opening import Importing, importing
+from tradewind.cli.opening import trusting
 from tradewind.cli.output import as_json, print_json, told
 from tradewind.cli.recording import recorded
 from tradewind.cli.residing import by_name, opener, resident
@@ -41,6 +42,12 @@ _TOLD = 8  # names on the terminal, at most
 @click.option(
     "--http-port", type=int, default=8000, show_default=True, help="Port; 0 takes any free one."
 )
+@click.option(
+    "--grpc-port",
+    type=int,
+    help="Port for gRPC; 0 takes any free one.  [default: the one after --http-port]",
+)
+@click.option("--no-grpc", is_flag=True, help="Do not speak gRPC.")
 @click.option(
     "--concurrency", type=int, default=2, show_default=True, help="Requests computed at once."
 )
@@ -77,13 +84,15 @@ _TOLD = 8  # names on the terminal, at most
 )
 @secured
 @recorded
-@importing
+@trusting
 @as_json
 def command(
     models: tuple[Path, ...],
     residency: Residency,
     host: str,
     http_port: int,
+    grpc_port: int | None,
+    no_grpc: bool,
     concurrency: int,
     max_queue: int,
     max_body_mb: float,
@@ -94,15 +103,15 @@ def command(
     security: Security,
     trust: Trust,
     observing: Observing,
-    how: Importing,
+    trust_pickle: bool,
     as_json: bool,
 ) -> None:
-    """Answer requests for bundles and models over HTTP.
+    """Answer requests for bundles and models over HTTP and gRPC.
 
     Speaks the Open Inference Protocol, so that existing clients work unchanged; metrics for
     Prometheus are under /metrics. SIGTERM answers what was accepted, then ends.
     """
-    source = Source(opener(how, models, trust), by_name(models), residency)
+    source = Source(opener(trust_pickle=trust_pickle, trust=trust), by_name(models), residency)
     names = [*source.paths, *([] if residency.folder is None else look(residency.folder))]
     if not names and residency.control is Control.NONE:
         raise SettingError("serve", "a bundle or a model", "nothing", "tradewind serve model.tw")
@@ -112,6 +121,7 @@ def command(
     settings = Settings(
         host=host,
         port=http_port,
+        grpc_port=None if no_grpc else _after(http_port) if grpc_port is None else grpc_port,
         concurrency=concurrency,
         max_queue=max_queue,
         max_body_bytes=size,
@@ -124,16 +134,27 @@ def command(
         observing=observing,
     )
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    with claim_port(host, http_port) as port:
-        run((), settings, partial(_tell, names, as_json=as_json), port, source=source)
+    with contextlib.ExitStack() as stack:
+        port = stack.enter_context(claim_port(host, http_port))
+        grpc = None
+        if settings.grpc_port is not None:
+            grpc = stack.enter_context(claim_port(host, settings.grpc_port, "--grpc-port"))
+        tell = partial(_tell, names, None if grpc is None else grpc.port, as_json=as_json)
+        run((), settings, tell, port, source=source, grpc=grpc)
 
 
-def _tell(names: Sequence[str], url: str, *, as_json: bool) -> None:
+def _after(http_port: int) -> int:
+    """Return the port for gRPC that goes with one for HTTP."""
+    return http_port + 1 if 0 < http_port < 65535 else 0
+
+
+def _tell(names: Sequence[str], grpc_port: int | None, url: str, *, as_json: bool) -> None:
     """Say where the server answers, and for which models."""
     if as_json:
-        print_json({"url": url, "models": names})
+        print_json({"url": url, "grpc_port": grpc_port, "models": names})
         return
     more = len(names) - _TOLD
     shown = ", ".join(names[:_TOLD]) + (f" and {more} others" if more > 0 else "")
-    line = f"answering for {shown or 'no model yet'} at {url} (Ctrl-C ends)"
+    also = "" if grpc_port is None else f", gRPC on port {grpc_port}"
+    line = f"answering for {shown or 'no model yet'} at {url}{also} (Ctrl-C ends)"
     told().print(line, soft_wrap=True)
