@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from tradewind.bundle import Trust
-from tradewind.cli.opening import trusting
+from tradewind.cli.opening import Importing, importing
 from tradewind.cli.output import as_json, print_json, told
 from tradewind.cli.recording import recorded
 from tradewind.cli.residing import by_name, opener, resident
@@ -84,7 +84,7 @@ _TOLD = 8  # names on the terminal, at most
 )
 @secured
 @recorded
-@trusting
+@importing
 @as_json
 def command(
     models: tuple[Path, ...],
@@ -103,7 +103,7 @@ def command(
     security: Security,
     trust: Trust,
     observing: Observing,
-    trust_pickle: bool,
+    how: Importing,
     as_json: bool,
 ) -> None:
     """Answer requests for bundles and models over HTTP and gRPC.
@@ -111,7 +111,7 @@ def command(
     Speaks the Open Inference Protocol, so that existing clients work unchanged; metrics for
     Prometheus are under /metrics. SIGTERM answers what was accepted, then ends.
     """
-    source = Source(opener(trust_pickle=trust_pickle, trust=trust), by_name(models), residency)
+    source = Source(opener(how, models, trust), by_name(models), residency)
     names = [*source.paths, *([] if residency.folder is None else look(residency.folder))]
     if not names and residency.control is Control.NONE:
         raise SettingError("serve", "a bundle or a model", "nothing", "tradewind serve model.tw")
