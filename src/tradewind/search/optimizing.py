@@ -176,7 +176,10 @@ class _Search:
             race(job, entrants, screen.inputs, until=0.0)
         chosen, reason = choose(job.budget, entrants)
         if chosen is baseline and len(entrants) == 1:
-            reason = self._why_nothing(reason) if questions is None else awaited(questions)
+            if questions is None or not queue:
+                reason = self._why_nothing(reason)
+            else:
+                reason = awaited(questions)
         found = self._outcome(attempts, baseline, chosen, reason, queue)
         return replace(found, questions=questions)
 
