@@ -76,6 +76,9 @@ def run(
         if grpc is None and settings.grpc_port is not None:
             grpc = stack.enter_context(claim_port(settings.host, settings.grpc_port, "--grpc-port"))
         gate = gate_of(settings.security)
+        certificates = certificates_of(settings.security)
+        if certificates is not None:
+            certificates.context()  # wrong files are told before models are loaded
         _warn_of_strangers(settings, port)
         make_room(settings.max_connections)
         for model in models:
