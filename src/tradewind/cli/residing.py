@@ -166,10 +166,10 @@ def _compiled(opened: Opened, name: str, version: str) -> ServedModel:
 
 
 def _digest(opened: Opened) -> str:
-    """Return what is equal for everything that answers alike: graphs, engines, preprocessing."""
+    """Return what is equal for everything that answers alike: graphs with their engines."""
     record = opened.record
     graph = opened.model.digest if record is None else record.model_digest
-    return hashlib.sha256(f"{graph} {opened.engine_label} {opened.preprocessing}".encode()).hexdigest()
+    return hashlib.sha256(f"{graph} {opened.engine_label}".encode()).hexdigest()
 
 
 def _classes(opened: Opened) -> tuple[str, ...]:

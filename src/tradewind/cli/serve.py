@@ -10,23 +10,19 @@ from pathlib import Path
 import click
 
 from tradewind.bundle import Trust
-from tradewind.cli.caching import caching
 from tradewind.cli.opening import Importing, importing
 from tradewind.cli.output import as_json, print_json, told
 from tradewind.cli.recording import recorded
 from tradewind.cli.residing import by_name, opener, resident
 from tradewind.cli.securing import secured
-from tradewind.cli.working import Workers, working
 from tradewind.errors import SettingError
 from tradewind.serve import (
-    Caching,
     Control,
     Observing,
     Residency,
     Security,
     Settings,
     Source,
-    Worker,
     claim_port,
     look,
     run,
@@ -86,8 +82,6 @@ _TOLD = 8  # names on the terminal, at most
 @click.option(
     "--admin-host", default=Settings.admin_host, show_default=True, help="Where --admin-port is."
 )
-@working
-@caching
 @secured
 @recorded
 @importing
@@ -106,8 +100,6 @@ def command(
     server_name: str,
     admin_port: int | None,
     admin_host: str,
-    workers: Workers,
-    kept: Caching,
     security: Security,
     trust: Trust,
     observing: Observing,
@@ -140,23 +132,15 @@ def command(
         admin_host=admin_host,
         security=security,
         observing=observing,
-        caching=kept,
     )
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    worker = Worker.of_environment()
-    if worker is not None:
-        run((), settings, worker.begin(), worker.port, None, source, worker.grpc, worker)
-        return
     with contextlib.ExitStack() as stack:
         port = stack.enter_context(claim_port(host, http_port))
         grpc = None
         if settings.grpc_port is not None:
             grpc = stack.enter_context(claim_port(host, settings.grpc_port, "--grpc-port"))
         tell = partial(_tell, names, None if grpc is None else grpc.port, as_json=as_json)
-        if workers.count > 1:
-            workers.look_after(port, grpc, settings, residency, tell)
-        else:
-            run((), settings, tell, port, source=source, grpc=grpc)
+        run((), settings, tell, port, source=source, grpc=grpc)
 
 
 def _after(http_port: int) -> int:
