@@ -166,10 +166,11 @@ def _compiled(opened: Opened, name: str, version: str) -> ServedModel:
 
 
 def _digest(opened: Opened) -> str:
-    """Return what is equal for everything that answers alike: graphs with their engines."""
+    """Return what is equal for everything that answers alike: graphs, engines, preprocessing."""
     record = opened.record
     graph = opened.model.digest if record is None else record.model_digest
-    return hashlib.sha256(f"{graph} {opened.engine_label}".encode()).hexdigest()
+    parts = f"{graph} {opened.engine_label} {opened.preprocessing}"
+    return hashlib.sha256(parts.encode()).hexdigest()
 
 
 def _classes(opened: Opened) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from tradewind.bundle import Trust
+from tradewind.cli.caching import caching
 from tradewind.cli.opening import Importing, importing
 from tradewind.cli.output import as_json, print_json, told
 from tradewind.cli.recording import recorded
@@ -17,6 +18,7 @@ from tradewind.cli.residing import by_name, opener, resident
 from tradewind.cli.securing import secured
 from tradewind.errors import SettingError
 from tradewind.serve import (
+    Caching,
     Control,
     Observing,
     Residency,
@@ -82,6 +84,7 @@ _TOLD = 8  # names on the terminal, at most
 @click.option(
     "--admin-host", default=Settings.admin_host, show_default=True, help="Where --admin-port is."
 )
+@caching
 @secured
 @recorded
 @importing
@@ -100,6 +103,7 @@ def command(
     server_name: str,
     admin_port: int | None,
     admin_host: str,
+    kept: Caching,
     security: Security,
     trust: Trust,
     observing: Observing,
@@ -132,6 +136,7 @@ def command(
         admin_host=admin_host,
         security=security,
         observing=observing,
+        caching=kept,
     )
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     with contextlib.ExitStack() as stack:

@@ -27,7 +27,7 @@ class Caching:
     """How much the cache may keep, and for how long."""
 
     max_bytes: int = 0  # 0 for no cache
-    max_age_s: float = 300.0
+    max_age_s: float = 300.0  # then an answer is forgotten
 
     def __post_init__(self) -> None:
         if self.max_bytes < 0:
