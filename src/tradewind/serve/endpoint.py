@@ -12,6 +12,7 @@ from tradewind.serve.shapes import InputRules
 from tradewind.tensors import Array
 
 _SMALL_BYTES = 1 << 16
+_LONGEST_ID = 256  # in records; an id may be as long as the body
 
 
 class Endpoint:
@@ -92,7 +93,7 @@ class Endpoint:
     def _begin(self, account: Account, request: Request, entered_s: float) -> None:
         account.model = self.model.name
         account.version = self.model.version
-        account.request_id = request.id
+        account.request_id = request.id[:_LONGEST_ID]
         account.client = request.arrival.client or account.client
         account.received_bytes = request.size_bytes
         account.understood_s = entered_s

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tests.serve.observing.accounts import answered
 
-from tradewind.serve.observing import Account
+from tradewind.serve.observing import Account, Watch
 from tradewind.serve.observing.access_log import AccessLog, line
 from tradewind.serve.observing.account import Trace
 
@@ -45,6 +45,11 @@ def test_a_request_cannot_forge_a_line() -> None:
     account.request_id = 'x"}\n{"status": 200'
     assert line(account).count(b"\n") == 1
     assert json.loads(line(account))["request_id"] == account.request_id
+
+
+def test_records_do_not_grow_with_what_the_client_sends() -> None:
+    account = Watch([], []).open("http", "GET", "/" + "x" * 10**6, "here", None)
+    assert len(line(account)) < 2000
 
 
 def test_lines_are_appended_and_the_file_may_be_moved_away(tmp_path: Path) -> None:

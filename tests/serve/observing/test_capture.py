@@ -21,6 +21,9 @@ def rows(settings: Capture, accounts: list[Account]) -> list[Row]:
     seen: list[Row] = []
 
     class Into:
+        def drop(self) -> None:
+            raise AssertionError
+
         def put(self, row: Row, size_bytes: int) -> None:
             assert size_bytes == row.size_bytes
             seen.append(row)
@@ -127,10 +130,19 @@ def test_the_files_stay_within_the_bound_and_the_newest_remain(tmp_path: Path) -
 def test_a_request_larger_than_a_file_may_be_is_lost_alone(tmp_path: Path) -> None:
     settings = Capture(tmp_path, rate=1, max_bytes=2**20)
     files = Files(settings)
-    found = rows(settings, [answered(1), noisy(2, 2**20), answered(3)])
+    found = rows(Capture(tmp_path, rate=1), [answered(1), noisy(2, 2**20), answered(3)])
     assert files.write(found) == 1
     assert files.close() == 0
     assert [one.request_id for one in read(tmp_path)] == ["number 1", "number 3"]
+
+
+def test_what_fits_into_no_file_is_not_even_copied(tmp_path: Path) -> None:
+    settings = Capture(tmp_path, rate=1, max_bytes=2**20)
+    recorder = Recorder(Files(settings), 10)
+    Sampling(settings, recorder)(noisy(1, 2**20))
+    assert recorder.dropped == 1
+    recorder.close(60)
+    assert list(read(tmp_path)) == []
 
 
 def test_a_full_disk_ends_the_capture_with_one_line(

@@ -1,4 +1,5 @@
 import logging
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -111,6 +112,16 @@ def test_a_collector_that_refuses_costs_the_spans(caplog: pytest.LogCaptureFixtu
         recorder.close(60)
     assert recorder.dropped == 1
     assert "did not take the spans" in caplog.text
+
+
+def test_a_collector_that_is_silent_holds_up_nobody() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/v1/traces"
+        with start(observing={"otlp_endpoint": url}) as server:
+            for _ in range(20):
+                assert server.infer("tiny", tensor([1.0] * 4)).status == 200
+            server.process.terminate()
+            assert server.process.wait(60) == 0
 
 
 def test_a_server_goes_on_with_the_trace_of_its_caller() -> None:

@@ -42,6 +42,11 @@ class Capture:
         if self.max_bytes < 2**20:
             raise SettingError("capture.max_bytes", "1 MiB or more", f"{self.max_bytes}")
 
+    @property
+    def file_bytes(self) -> int:
+        """Of one file, at most; a request that does not fit into one is not kept."""
+        return min(self.max_bytes // _FILES, _LONGEST_FILE_BYTES)
+
 
 @final
 class Sampling:
@@ -55,10 +60,17 @@ class Sampling:
     def __init__(self, settings: Capture, recorder: Recorder[Row]) -> None:
         self._rate = settings.rate
         self._left_out = frozenset(settings.redact)
+        self._largest_bytes = settings.file_bytes
         self._recorder = recorder
 
     def __call__(self, account: Account) -> None:
         if account.inputs is None or account.outputs is None or random.random() >= self._rate:
+            return
+        size_bytes = sum(
+            array.nbytes for array in (*account.inputs.values(), *account.outputs.values())
+        )
+        if size_bytes > self._largest_bytes:
+            self._recorder.drop()
             return
         # copied at once: what is shared with the client, or with an engine, changes afterwards
         row = Row(
@@ -92,7 +104,7 @@ class Files(Sink[Row]):
     def __init__(self, settings: Capture, write: Callable[[Any, Path], None] | None = None) -> None:
         self._folder = settings.folder
         self._max_bytes = settings.max_bytes
-        self._file_bytes = min(settings.max_bytes // _FILES, _LONGEST_FILE_BYTES)
+        self._file_bytes = settings.file_bytes
         self._write = write or _write
         self._schema = schema()  # loads pyarrow now, not while requests come
         self._numbers = itertools.count()

@@ -85,6 +85,10 @@ class Recorder(Generic[T]):
         self._put_bytes += size_bytes
         self._waiting.append((record, size_bytes))
 
+    def drop(self) -> None:
+        """Count one record that was not even queued."""
+        self._refused += 1
+
     def close(self, timeout_s: float) -> None:
         """Write what is queued and end, unless that takes too long."""
         self._stop.set()

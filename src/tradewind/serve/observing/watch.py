@@ -9,6 +9,8 @@ from tradewind.serve.observing.account import Account, Trace
 
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?")
 
+_LONGEST_PATH = 1024
+
 Observer = Callable[[Account], None]
 """Is shown every request at its end; runs on the event loop, so it must be quick."""
 
@@ -46,7 +48,8 @@ class Watch:
             traceparent: the header or the metadata of that name.
         """
         trace = None if self._trace_rate is None else self._trace(traceparent, self._trace_rate)
-        return Account(protocol, method, path, client, time.time(), time.perf_counter(), trace)
+        at_s, mark_s = time.time(), time.perf_counter()
+        return Account(protocol, method, path[:_LONGEST_PATH], client, at_s, mark_s, trace)
 
     def close(self, account: Account) -> None:
         """Show a request whose last byte was sent."""
