@@ -11,6 +11,7 @@ import click
 
 from tradewind.bundle import Trust
 from tradewind.cli.caching import caching
+from tradewind.cli.grouping import grouped
 from tradewind.cli.opening import Importing, importing
 from tradewind.cli.output import as_json, print_json, told
 from tradewind.cli.recording import recorded
@@ -18,6 +19,7 @@ from tradewind.cli.residing import by_name, opener, resident
 from tradewind.cli.securing import secured
 from tradewind.errors import SettingError
 from tradewind.serve import (
+    Batching,
     Caching,
     Control,
     Observing,
@@ -51,14 +53,14 @@ _TOLD = 8  # names on the terminal, at most
 )
 @click.option("--no-grpc", is_flag=True, help="Do not speak gRPC.")
 @click.option(
-    "--concurrency", type=int, default=2, show_default=True, help="Requests computed at once."
+    "--concurrency", type=int, default=2, show_default=True, help="Batches computed at once."
 )
 @click.option(
     "--max-queue",
     type=int,
     default=256,
     show_default=True,
-    help="Requests that may wait, for each model; more are refused with 503.",
+    help="Requests that may wait, for each model; more are refused with 429.",
 )
 @click.option(
     "--max-body-mb", type=float, default=64, show_default=True, help="Largest request in MiB."
@@ -85,6 +87,7 @@ _TOLD = 8  # names on the terminal, at most
     "--admin-host", default=Settings.admin_host, show_default=True, help="Where --admin-port is."
 )
 @caching
+@grouped
 @secured
 @recorded
 @importing
@@ -104,6 +107,7 @@ def command(
     admin_port: int | None,
     admin_host: str,
     kept: Caching,
+    batching: Batching,
     security: Security,
     trust: Trust,
     observing: Observing,
@@ -128,6 +132,7 @@ def command(
         grpc_port=None if no_grpc else _after(http_port) if grpc_port is None else grpc_port,
         concurrency=concurrency,
         max_queue=max_queue,
+        batching=batching,
         max_body_bytes=size,
         max_held_bytes=max(size, Settings.max_held_bytes),
         drain_timeout_s=drain_s,

@@ -3,6 +3,7 @@
 A request passes wire -> admission -> compute; each knows only the next.
 """
 
+from tradewind.serve.batching import Batching
 from tradewind.serve.caching import Caching
 from tradewind.serve.observing import Capture, Observing
 from tradewind.serve.port import ClaimedPort, claim_port
@@ -14,6 +15,7 @@ from tradewind.serve.settings import Settings
 from tradewind.serve.workers import Supervisor, Worker, command_of_this_process, cores_for
 
 __all__ = [
+    "Batching",
     "Caching",
     "Capture",
     "ClaimedPort",
