@@ -2,6 +2,7 @@
 
 from benchmarks.serving.trouble.connections import HALF_OPEN, IDLE, SLOW_LORIS
 from benchmarks.serving.trouble.directory import CORRUPT, MANY_MODELS, RELOAD
+from benchmarks.serving.trouble.disk import FULL_DISK
 from benchmarks.serving.trouble.ending import KILLED_WORKER, SIGTERM
 from benchmarks.serving.trouble.finding import Claim, Fault, Finding, Scale
 from benchmarks.serving.trouble.overload import OVERLOAD
@@ -16,6 +17,7 @@ FAULTS: tuple[Fault, ...] = (
     RELOAD,
     CORRUPT,
     MANY_MODELS,
+    FULL_DISK,
 )
 """All of them."""
 

@@ -13,8 +13,13 @@ _EVERY_S = 0.5
 
 
 def _reload(folder: Path, scale: Scale) -> Finding:
-    control = ("--model-control", "explicit")
-    with stand(folder, "tiny", control) as server, Memory(server.processes) as memory:
+    models = folder / "models"
+    models.mkdir()
+    control = ("--model-control", "explicit", "--load-model", "tiny")
+    with (
+        stand(folder, "tiny", control, shelf=models) as server,
+        Memory(server.processes) as memory,
+    ):
         path = f"/v2/repository/models/{server.load.name}/load"
         driving = server.drive(_RATE, scale.seconds)
         until = time.monotonic() + scale.seconds
@@ -40,7 +45,7 @@ def _reload(folder: Path, scale: Scale) -> Finding:
 def _corrupt(folder: Path, scale: Scale) -> Finding:
     models = folder / "models"
     models.mkdir()
-    control = ("--model-dir", str(models), "--model-control", "poll")
+    control = ("--model-dir", str(models), "--model-control", "poll", "--poll-s", "0.5")
     with stand(folder, "tiny", control) as server:
         driving = server.drive(_RATE, scale.seconds)
         whole = server.load.file.read_bytes()
@@ -50,18 +55,15 @@ def _corrupt(folder: Path, scale: Scale) -> Finding:
         (models / "empty.tw" / "manifest.json").write_text("{")
         shutil.copy(server.load.file, models / "good.onnx")
         begin = time.perf_counter()
-        while server.send("GET", "/v2/models/good/ready")[0] != 200:
-            if time.perf_counter() > begin + 30:
-                break
+        while (good := server.infer("good")) != 200 and time.perf_counter() < begin + 30:
             time.sleep(0.05)
         found_s = time.perf_counter() - begin
-        good, _ = server.send("GET", "/v2/models/good/ready")
-        bad, _ = server.send("GET", "/v2/models/cut/ready")
+        bad = {name: server.infer(name) for name in ("noise", "cut", "empty")}
         outcome = driving.outcome()
         return Finding(
             [
                 Claim("the whole one is served", good == 200, f"{good}"),
-                Claim("the broken one is not", bad != 200, f"{bad}"),
+                Claim("the broken ones are not", 200 not in bad.values(), f"{bad}"),
                 settled(outcome),
                 reasoned(outcome, ()),
             ],
@@ -81,9 +83,8 @@ def _many_models(folder: Path, scale: Scale) -> Finding:
     with stand(folder, "tiny", ("--model-dir", str(models))) as server:
         memory, _ = server.processes.memory_bytes()
         last = f"m{scale.models - 1:04}"
-        body = server.request().partition(b"\r\n\r\n")[2]
         begin = time.perf_counter()
-        status, _ = server.send("POST", f"/v2/models/{last}/infer", body)
+        status = server.infer(last)
         first_s = time.perf_counter() - begin
         return Finding(
             [Claim("the last model answers", status == 200, f"{status}")],

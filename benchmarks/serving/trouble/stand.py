@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import os
+import shutil
 import sys
 import threading
 import time
@@ -17,6 +18,7 @@ from benchmarks.serving.open_loop import Driving, Plan
 from benchmarks.serving.posts import Post, protocol_json
 from benchmarks.serving.processes import Processes
 from benchmarks.serving.running import HOST, ask, free_ports
+from benchmarks.serving.trouble.options import option_missing
 from benchmarks.serving.workloads import Workload, workload
 
 from tradewind.errors import EngineError
@@ -47,6 +49,18 @@ class Stand:
             return response.status, response.read()
         finally:
             connection.close()
+
+    def infer(self, name: str) -> int:
+        """Ask another model the same, and return the status."""
+        post = protocol_json(self.load)
+        return self.send("POST", f"/v2/models/{name}/infer", post.body)[0]
+
+    def metric(self, line: str) -> float:
+        """Return what the server has counted under a name with its labels; 0 for nothing."""
+        for found in self.send("GET", "/metrics")[1].decode().splitlines():
+            if found.startswith(line + " "):
+                return float(found.split()[-1])
+        return 0.0
 
     def capacity(self, count: int = 600) -> float:
         """Return the requests a second over 64 connections."""
@@ -97,20 +111,34 @@ class Stand:
 
 
 @contextmanager
-def stand(folder: Path, model: str = "tiny", arguments: Sequence[str] = ()) -> Iterator[Stand]:
+def stand(
+    folder: Path,
+    model: str = "tiny",
+    arguments: Sequence[str] = (),
+    *,
+    shelf: Path | None = None,
+) -> Iterator[Stand]:
     """Start `tradewind serve` for one model, wait for its first answer, and end it.
 
     Args:
         folder: where the model is written.
         model: one that the comparison knows.
         arguments: more options.
+        shelf: a folder of models that it is put into, instead of being named.
 
     Raises:
         EngineError: it ended, or never answered.
     """
     load = workload(model, folder)
     (port,) = free_ports(1)
-    command = [sys.executable, "-m", "tradewind", "serve", str(load.file)]
+    command = [sys.executable, "-m", "tradewind", "serve"]
+    if shelf is None:
+        command.append(str(load.file))
+    else:
+        shutil.copy(load.file, shelf)
+        command += ["--model-dir", str(shelf)]
+    if not option_missing("--grpc-port"):
+        command += ["--grpc-port", "0"]
     log = folder / "server.log"
     processes = Processes([*command, "--http-port", str(port), *arguments], {}, log)
     try:
