@@ -1,11 +1,13 @@
 import logging
 import random
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import ml_dtypes
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from tests.serve.observing.accounts import answered
 
@@ -125,6 +127,28 @@ def test_the_files_stay_within_the_bound_and_the_newest_remain(tmp_path: Path) -
     assert ids == kept
     assert len(ids) > 80  # of 1 MiB in requests of 10 kB
     assert (tmp_path / "mine.txt").exists()
+
+
+def test_several_workers_stay_within_one_bound(tmp_path: Path) -> None:
+    settings = Capture(tmp_path, rate=1, max_bytes=2**20)
+    largest: list[int] = []
+
+    def measured(table: Any, path: Path) -> None:
+        pq.write_table(table, path)
+        largest.append(size_of(tmp_path))  # with the file that is not renamed yet
+
+    def work() -> None:
+        files = Files(settings, measured)
+        for number in range(100):
+            assert files.write(rows(settings, [noisy(number, 10_000)])) == 0
+
+    workers = [threading.Thread(target=work) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(120)
+    assert len(largest) > 20
+    assert max(largest) <= settings.max_bytes
 
 
 def test_a_request_larger_than_a_file_may_be_is_lost_alone(tmp_path: Path) -> None:

@@ -1,11 +1,13 @@
 """Keeping a sample of the requests with their answers, within a bound, for later study."""
 
+import contextlib
+import fcntl
 import itertools
 import logging
 import os
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -166,9 +168,10 @@ class Files(Sink[Row]):
         name = f"captured-{time.time_ns()}-{os.getpid()}-{next(self._numbers)}.parquet"
         torn = self._folder / f".{name}.part"
         try:
-            self._make_room(size_bytes)
-            self._write(table, torn)
-            torn.rename(self._folder / name)
+            with _alone_in(self._folder):
+                self._make_room(size_bytes)
+                self._write(table, torn)
+                torn.rename(self._folder / name)
         except OSError as error:
             self._is_stopped = True
             _log.error("capturing has ended, the server goes on: %s", error)
@@ -185,6 +188,17 @@ class Files(Sink[Row]):
                 return
             path.unlink(missing_ok=True)
             left_bytes += size
+
+
+@contextlib.contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Keep other workers from writing there at the same time: the bound is for all of them."""
+    held = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(held)
 
 
 def capture(settings: Capture) -> tuple[Sampling, Recorder[Row]]:
