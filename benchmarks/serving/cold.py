@@ -1,4 +1,4 @@
-"""How soon a server answers, and what it takes while it waits: `python benchmarks/serving/cold.py`."""
+"""How soon a server answers, and what it takes while it waits."""
 
 import argparse
 import http.client
