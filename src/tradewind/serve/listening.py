@@ -78,10 +78,14 @@ class Listener:
             return
         try:
             fresh = self._begin()
-        except SettingError as error:
+        except (SettingError, OSError) as error:  # also when they change between two looks
             _log.warning("the certificate stays as it was: %s", error)
             return
-        await asyncio.sleep(_OVERLAP_S)
+        try:
+            await asyncio.sleep(_OVERLAP_S)
+        except asyncio.CancelledError:  # the server stops
+            fresh[0].stop()  # type: ignore[no-untyped-call]
+            raise
         if fresh[1].done():
             _log.error("nobody could listen with the new certificate: %r", fresh[1].exception())
             return

@@ -161,6 +161,7 @@ class _Server:
             self._is_listening = False
             apps = [listener.app for listener in listeners]
             await self._drain(apps, bodies)
+            sweeping.cancel()  # which may be about to listen anew
             for listener in listeners:
                 await listener.stop(patience_s=1.0)
             is_idle = not any(app.in_flight for app in apps)

@@ -204,6 +204,26 @@ def test_a_file_without_public_keys_is_refused(content: str, tmp_path: Path) -> 
         KeysInFile(path)
 
 
+def test_a_key_set_with_odd_values_is_refused_or_read(
+    path: Path, issuer: Issuer, random: np.random.Generator
+) -> None:
+    odd: tuple[Any, ...] = (None, -1, "", "é", "AAAA", [], {}, True, "RSA", "OKP", "EC", "P-521")
+    for _ in range(200):
+        jwks = json.loads(json.dumps(issuer.jwks))
+        for key in jwks["keys"]:
+            key[list(key)[int(random.integers(len(key)))]] = odd[int(random.integers(len(odd)))]
+        path.write_text(json.dumps(jwks))
+        try:
+            lock = TokenLock(KeysInFile(path), ISSUER, AUDIENCE)
+        except SettingError:
+            continue
+        for kid in issuer.private:
+            try:
+                lock.open(issuer.sign(kid))
+            except Refusal as refusal:
+                assert refusal.reason is Reason.UNAUTHENTICATED  # noqa: PT017
+
+
 @contextmanager
 def published(issuer: Issuer) -> Iterator[str]:
     """Publish keys on the loopback as OpenID Connect has it; yield the issuer's name."""

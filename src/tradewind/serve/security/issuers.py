@@ -178,7 +178,8 @@ def _parse(content: bytes, where: str) -> dict[str, Any]:
             continue
         try:
             found[str(one.get("kid", ""))] = jwt.PyJWK.from_dict(one)
-        except jwt.PyJWTError as error:
+        except (jwt.PyJWTError, ValueError, TypeError, LookupError, AttributeError) as error:
+            # beside its own errors PyJWT lets those of decoding through
             _log.warning("%s: a key cannot be used: %s", where, error)
     if not found:
         raise SettingError(where, "public keys in a JSON web key set", "none that can be used")
