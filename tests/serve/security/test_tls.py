@@ -3,6 +3,7 @@ import json
 import socket
 import ssl
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -84,8 +85,9 @@ def test_only_clients_with_a_certificate_are_answered(authority: Authority, tmp_
 def test_a_new_certificate_is_shown_without_a_restart(authority: Authority) -> None:
     issued = authority.issue("first")
     context = trusting(authority)
-    with start(security=settings(issued)) as child:
-        assert shown_name(child, context) == "first"
+    with start(security=settings(issued), grpc_port=0) as child:
+        grpc = replace(child, port=child.grpc_port)
+        assert shown_name(child, context) == shown_name(grpc, context) == "first"
         # between these two the files do not fit each other, which may not harm
         issued.key.write_text("half of a key")
         time.sleep(1.5)  # longer than the server takes to look; nothing is waited for
@@ -95,6 +97,8 @@ def test_a_new_certificate_is_shown_without_a_restart(authority: Authority) -> N
         # both are shown for a moment, and no request may fail meanwhile
         while {shown_name(child, context) for _ in range(10)} != {"second"}:
             assert ask(child, context) == 200
+            assert time.monotonic() < end_s
+        while shown_name(grpc, context) != "second":
             assert time.monotonic() < end_s
 
 
