@@ -6,10 +6,13 @@ from functools import cached_property
 from pathlib import Path
 
 import onnx
-import onnx_ir as ir
 
 from tradewind.errors import ModelError
+from tradewind.postponed import until_used
 from tradewind.tensors import Datatype, Dimension, Signature, TensorSpec
+
+with until_used("sympy", "onnx_ir._symbolic_shapes"):  # only for arithmetic with symbolic sizes
+    import onnx_ir as ir
 
 MAX_BYTES = 2**31 - 2**20
 """Protocol buffers end at 2 GiB; weights kept outside the file count too."""

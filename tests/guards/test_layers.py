@@ -8,7 +8,7 @@ import pytest
 
 SOURCE = Path(__file__).resolve().parents[2] / "src"
 LAYERS = (
-    "errors", "tensors", "protocol", "client", "model", "data", "evidence", "runners",
+    "errors", "postponed", "tensors", "protocol", "client", "model", "data", "evidence", "runners",
     "interpreter", "engines", "passes", "importers", "measure", "budget", "bundle", "search",
     "report", "serve", "cli",
 )  # fmt: skip

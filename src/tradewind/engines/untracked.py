@@ -13,15 +13,15 @@ without it, in less memory.
 """
 
 import contextlib
-import importlib
 import os
 import sys
 import threading
 from collections.abc import Iterator
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING
 
 from tradewind.engines import tbb
+from tradewind.postponed import Postponed
 
 _one_at_a_time = threading.RLock()
 
@@ -42,16 +42,6 @@ def untracked() -> Iterator[None]:
                 modules["openvino_telemetry"] = before
 
 
-@final
-class _Postponed(ModuleType):
-    """A module that is imported when something of it is first asked for."""
-
-    def __getattr__(self, name: str) -> Any:
-        with untracked():
-            module = importlib.import_module(self.__name__)
-        return getattr(module, name)
-
-
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 tbb.load_first()
 with untracked():
@@ -60,7 +50,7 @@ if TYPE_CHECKING:
     import openvino as ov
     from openvino import opset13
 else:
-    ov = _Postponed("openvino")
-    opset13 = _Postponed("openvino.opset13")
+    ov = Postponed("openvino", untracked)
+    opset13 = Postponed("openvino.opset13", untracked)
 
 __all__ = ["opset13", "ort", "ov", "untracked"]
