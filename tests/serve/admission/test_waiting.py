@@ -227,6 +227,7 @@ def test_requests_that_wait_are_computed_together() -> None:
         found = await asyncio.gather(*tasks)
         assert [one.outputs["y"].tolist() for one in found] == [[[n + 1.0] * 2] for n in range(3)]
         assert [one.examples for one in found] == [1, 2, 2]
+        assert admit.running == 0
         assert gate.batches == [1, 2, 1, 1]  # the first batch is computed alone as well
 
     run(scenario, max_queue=100)

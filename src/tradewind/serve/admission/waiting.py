@@ -68,6 +68,7 @@ class Admission:
         self._max_queue = max_queue
         self._timeout_s = timeout_s
         self._target_s = rules.target_s
+        self._running = 0
         self._schedule = Schedule(
             concurrency,
             Line[_Waiter](max_queue, max_queue_bytes),
@@ -78,8 +79,8 @@ class Admission:
 
     @property
     def running(self) -> int:
-        """How many batches are being computed."""
-        return len(self._schedule.runs)
+        """How many requests are being computed."""
+        return self._running
 
     @property
     def waiting(self) -> int:
@@ -131,6 +132,7 @@ class Admission:
             waiter.is_waiting = False
         rows = sum(waiter.rows for waiter in batch)
         run = self._schedule.begin(batch[0].key, rows, now_s, waited)
+        self._running += len(batch)
         requests = [waiter.request for waiter in batch]
         self._compute.start(requests, lambda results: self._finish(run, batch, results))
 
@@ -138,6 +140,7 @@ class Admission:
         self, run: Run[_Waiter], batch: Sequence[_Waiter], results: Sequence[Result]
     ) -> None:
         now_s = time.perf_counter()
+        self._running -= len(batch)
         is_answered = all(isinstance(result, Response) for result in results)
         self._schedule.end(run, now_s, is_answered=is_answered)
         self._fill(now_s)  # first, so that the slot is empty for as short as possible
