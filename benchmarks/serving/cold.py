@@ -1,4 +1,4 @@
-"""How soon a server answers, and what it takes while it waits."""
+"""How soon a server answers, and what it holds: `python benchmarks/serving/cold.py`."""
 
 import argparse
 import http.client
@@ -99,7 +99,7 @@ def _zeros(about: dict[str, Any]) -> bytes:
 
 
 def _model_mb(port: int) -> float:
-    name = "tradewind_model_resident_bytes"
+    name = "tradewind_resident_bytes"
     for line in _ask(port, "/metrics").decode().splitlines():
         if line.startswith(name + "{"):
             return float(line.split()[-1]) / 2**20

@@ -117,7 +117,9 @@ class _Server:
         self._settings = settings
         self._gate = gate
         self._ports = ports
-        self._sharing = Sharing(None if worker is None else Path(worker.folder))
+        self._sharing = Sharing(None)
+        if worker is not None:
+            self._sharing = Sharing(Path(worker.folder), worker.number)
         self._recording = Recording(settings.observing, __version__)
         self._stop = asyncio.Event()
         self._is_listening = False

@@ -20,6 +20,8 @@ _DEAD = "dead.json"
 class Ledger:
     """One file for each living process, and one for all that are dead.
 
+    Processes have numbers that never come again, as process ids do.
+
     Args:
         folder: shared by the workers and whoever looks after them.
     """
@@ -27,23 +29,23 @@ class Ledger:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def write(self, pid: int, snapshot: Mapping[str, Any]) -> None:
+    def write(self, number: int, snapshot: Mapping[str, Any]) -> None:
         """Keep what a process has counted until now."""
-        self._replace(f"{pid}.json", snapshot)
+        self._replace(f"{number}.json", snapshot)
 
-    def others(self, pid: int) -> list[Mapping[str, Any]]:
+    def others(self, number: int) -> list[Mapping[str, Any]]:
         """Return what all other processes have counted, dead ones too."""
         dead = self._dead()
         found = [dead["counts"]] if dead["counts"] else []
         for path in sorted(self._folder.glob("[0-9]*.json")):
-            if int(path.stem) != pid and int(path.stem) not in dead["pids"]:
+            if int(path.stem) != number and int(path.stem) not in dead["numbers"]:
                 with contextlib.suppress(OSError):  # it is being buried
                     found.append(msgspec.json.decode(path.read_bytes()))
         return found
 
-    def bury(self, pid: int) -> None:
+    def bury(self, number: int) -> None:
         """Add what a process has counted to what the dead have; nothing of it runs any more."""
-        path = self._folder / f"{pid}.json"
+        path = self._folder / f"{number}.json"
         try:
             last = merged([msgspec.json.decode(path.read_bytes())])
         except OSError:
@@ -55,14 +57,14 @@ class Ledger:
         snapshot = msgspec.to_builtins(last, str_keys=True)
         if dead["counts"]:
             snapshot = msgspec.to_builtins(merged([dead["counts"], snapshot]), str_keys=True)
-        self._replace(_DEAD, {"pids": [*dead["pids"], pid], "counts": snapshot})
+        self._replace(_DEAD, {"numbers": [*dead["numbers"], number], "counts": snapshot})
         path.unlink()
 
     def _dead(self) -> dict[str, Any]:
         try:
             found: dict[str, Any] = msgspec.json.decode((self._folder / _DEAD).read_bytes())
         except FileNotFoundError:
-            return {"pids": [], "counts": {}}
+            return {"numbers": [], "counts": {}}
         return found
 
     def _replace(self, name: str, content: Mapping[str, Any]) -> None:

@@ -1,7 +1,6 @@
 """One worker's side of the ledger."""
 
 import asyncio
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, final
@@ -19,22 +18,24 @@ class Sharing:
 
     Args:
         folder: of the ledger; None for a server that is alone.
+        number: of this process.
     """
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: Path | None, number: int = 0) -> None:
+        self._number = number
         self._ledger = None if folder is None else Ledger(folder)
 
     def write(self, snapshot: Snapshot) -> None:
         """Write down what was counted until now."""
         if self._ledger is not None:
-            self._ledger.write(os.getpid(), snapshot())
+            self._ledger.write(self._number, snapshot())
 
     def others(self, snapshot: Snapshot) -> list[Mapping[str, Any]]:
         """Return what the others have counted, once what is about to be told is written down."""
         if self._ledger is None:
             return []
         self.write(snapshot)
-        return self._ledger.others(os.getpid())
+        return self._ledger.others(self._number)
 
     async def keep_writing(self, snapshot: Snapshot) -> None:
         """Write twice a second, for as long as the server lives."""

@@ -36,6 +36,7 @@ class _Place:
 
     cores: tuple[int, ...]
     process: "subprocess.Popen[bytes] | None" = None
+    number: int = 0
     ready_fd: int = -1
     is_ready: bool = False
     started_s: float = 0.0
@@ -69,6 +70,7 @@ class Supervisor:
         self._port = port
         self._grpc = grpc
         self._drain_s = drain_s
+        self._numbers = itertools.count(1)
         self._stop = threading.Event()
 
     def run(self, on_ready: Callable[[], None]) -> int:
@@ -111,8 +113,9 @@ class Supervisor:
 
     def _start(self, place: _Place, folder: Path, life: int) -> None:
         heard, told = os.pipe()
+        place.number = next(self._numbers)
         os.set_blocking(heard, False)
-        worker = Worker(self._port, self._grpc, str(folder), place.cores, told, life)
+        worker = Worker(self._port, self._grpc, place.number, str(folder), place.cores, told, life)
         place.process = subprocess.Popen(
             self._command,
             env={**os.environ, **worker.to_environment()},
@@ -134,7 +137,7 @@ class Supervisor:
     def _mourn(self, place: _Place, ledger: Ledger, code: int) -> None:
         """Keep what a dead worker has counted, and say when the next one is due."""
         assert place.process is not None
-        ledger.bury(place.process.pid)
+        ledger.bury(place.number)
         lived_s = time.monotonic() - place.started_s
         place.pause_s = min(place.pause_s * 2, _LONGEST_S) if lived_s < _SOON_S else _SHORTEST_S
         why = f"signal {-code}" if code < 0 else f"exit code {code}"

@@ -21,6 +21,7 @@ class Worker:
 
     port: ClaimedPort
     grpc: ClaimedPort | None
+    number: int  # of this process, never used again
     folder: str  # of the ledger
     cores: tuple[int, ...]  # on which it may run; empty for all
     ready_fd: int  # written to once it answers
