@@ -5,11 +5,19 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
+from tests.cases.sentences import opinion, tokenization
 from tests.serve.child import Answer, Child
 from tests.serve.pictures import picture
+from tests.serve.wire.test_inference import ARRIVAL
 
 from tradewind.data import Preprocessing
+from tradewind.engines import OnnxRuntime
+from tradewind.runners import Tokenized
+from tradewind.serve import ServedModel
+from tradewind.serve.messages import Response
+from tradewind.serve.shapes import InputRules
 from tradewind.serve.wire.contents import Sentence, contents_of
+from tradewind.serve.wire.inference import Wire
 
 INFER = "/v2/models/picture/infer"
 
@@ -95,6 +103,12 @@ def test_what_is_no_picture_is_refused(server: Child) -> None:
         assert (answer.status, answer.error.split(":")[0]) == (400, "body")
 
 
+def test_a_model_of_numbers_says_that_it_reads_no_files(server: Child) -> None:
+    answer = server.ask("/v2/models/tiny/infer", file("jpeg"), {"Content-Type": "image/jpeg"})
+    assert answer.status == 400
+    assert answer.error.startswith("Content-Type: expected a request as JSON, got image/jpeg")
+
+
 def test_a_small_file_of_many_pixels_is_refused(server: Child) -> None:
     content = io.BytesIO()
     Image.new("1", (20_000, 20_000)).save(content, "PNG")
@@ -111,6 +125,17 @@ def test_a_sentence_is_posted_as_it_is(server: Child) -> None:
         assert (output["shape"], output["data"]) == ([1, 1], [text])
     answer = server.ask(path, b"\xff", {"Content-Type": "text/plain"})
     assert (answer.status, answer.error.split(":")[0]) == (400, "body")
+
+
+def test_a_sentence_becomes_tokens_and_the_answer_a_name() -> None:
+    pytest.importorskip("tokenizers")
+    with OnnxRuntime(threads=1).compile(opinion()) as inner:
+        runner = Tokenized(inner, tokenization())
+        model = ServedModel("m", runner, "test", classes=("bad", "good"))
+        wire = Wire(model, InputRules(runner.signature, 8))
+        request = wire.decode_contents(b"A good good film", ARRIVAL, None)
+        told = json.loads(wire.encode(request, Response(runner(request.inputs), 0.0, 0.0)).body)
+    assert told["outputs"][0]["data"] == ["2.0:1:good", "0.0:0:bad"]
 
 
 def test_a_request_that_is_called_text_is_a_request(server: Child) -> None:

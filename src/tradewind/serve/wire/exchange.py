@@ -46,7 +46,13 @@ class Exchange:
         if wire is None:
             wire = self._wires[endpoint] = Wire(endpoint.model, endpoint.rules)
         began_s = time.perf_counter()
-        request = await self._understand(wire, headers, body, arrival)
+        try:
+            request = await self._understand(wire, headers, body, arrival)
+        except RequestError as error:
+            clearer = None if wire.contents else _no_file(headers.get("content-type"))
+            if clearer is None:
+                raise
+            raise clearer from error
         understood_s = time.perf_counter()
         response = await endpoint.answer(request)
         answered_s = time.perf_counter()
@@ -82,6 +88,18 @@ class Exchange:
             decode = partial(wire.decode, body, json_bytes, arrival, timeout_s)
             return await self._translators.run(decode)
         return wire.decode(body, json_bytes, arrival, timeout_s)
+
+
+def _no_file(content_type: str | None) -> RequestError | None:
+    """Return what is wrong where somebody posts a file to a model that reads none."""
+    if not (content_type or "").startswith(("image/", "audio/")):
+        return None
+    return RequestError(
+        "Content-Type",
+        "a request as JSON",
+        f"{content_type}"[:80],
+        "this model takes tensors only: its bundle does not say how files become one.",
+    )
 
 
 def _headers(encoded: Encoded) -> Headers:
