@@ -44,7 +44,7 @@ def test_shared_memory_is_refused_by_its_name() -> None:
 def test_an_empty_tensor_has_sizes_within_reason(sizes: list[int]) -> None:
     free = wire(TensorSpec("a", Datatype.FP32, ("N", None)))
     for parameters in ({}, {"binary_data_size": 0}):
-        data = None if parameters else []
+        data: list[float] | None = None if parameters else []
         body = json.dumps({"inputs": [item("a", sizes, "FP32", data, **parameters)]}).encode()
         with pytest.raises(RequestError, match=r"a\.shape"):
             free.decode(body, len(body), ARRIVAL)
