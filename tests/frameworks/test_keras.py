@@ -3,11 +3,13 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tests.cli.child import tradewind
 from tests.frameworks.running import make
 from tests.frameworks.table import record
 
+from tradewind.engines import OnnxRuntime
 from tradewind.errors import ModelError
 from tradewind.importers import environment, load_model
 from tradewind.importers.environments import HOME
@@ -85,6 +87,21 @@ def test_without_any_way_the_first_is_named(
     monkeypatch.setenv(HOME, str(tmp_path / "none"))
     with pytest.raises(ModelError, match="doctor --install keras"):
         load_model(files / "dense.keras")
+
+
+@pytest.mark.parametrize("way", ["keras", "tensorflow"])
+def test_dictionaries_keep_what_belongs_to_which_name(
+    files: Path, only: Callable[[str], None], way: str
+) -> None:
+    only(way)
+    model = load_model(files / "structured.keras")
+    assert [spec.name for spec in model.signature.inputs] == ["a", "b"]
+    with np.load(files / "structured.npz") as kept, OnnxRuntime(threads=1).compile(model) as runner:
+        given = {"a": kept["narrow"].astype(np.float32), "b": kept["wide"].astype(np.float32)}
+        found = runner(given)
+        # float32, added in another order; `a` is an input already
+        for name, out in (("a_2", "a"), ("m", "m"), ("z", "z")):
+            np.testing.assert_allclose(found[name], kept[f"out_{out}"], rtol=1e-5, atol=1e-5)
 
 
 def test_both_ways_give_the_same_names_and_sizes(files: Path, only: Callable[[str], None]) -> None:

@@ -137,6 +137,24 @@ def examples(value: Any, random: np.random.Generator, count: int) -> Any:
     return random.normal(size=shape).astype(np.float32)
 
 
+def write_structured(folder: Path) -> None:
+    """Write a model of dictionaries whose keys are in no order, with what it answers."""
+    keras.utils.set_random_seed(SEED)
+    wide, narrow = keras.Input((3,), name="b"), keras.Input((2,), name="a")
+    outputs = {
+        "z": keras.layers.Dense(4)(keras.layers.Concatenate()([wide, narrow])),
+        "m": keras.layers.Dense(1)(narrow),
+        "a": keras.layers.Dense(2)(wide),
+    }
+    model = keras.Model({"z": wide, "a": narrow}, outputs)
+    model.save(folder / "structured.keras")
+    random = np.random.default_rng(SEED)
+    x = {"z": random.normal(size=(5, 3)), "a": random.normal(size=(5, 2))}
+    answers = model.predict_on_batch({name: value.astype(np.float32) for name, value in x.items()})
+    told: dict[str, Any] = {f"out_{name}": np.asarray(value) for name, value in answers.items()}
+    np.savez(folder / "structured.npz", wide=x["z"], narrow=x["a"], **told)
+
+
 def write_keras(folder: Path) -> None:
     """Write every model as Keras 2 and 3 do."""
     for build in MODELS:
@@ -146,6 +164,7 @@ def write_keras(folder: Path) -> None:
             model.save(folder / f"{build.__name__}_3.h5")
         trained(build, tf_keras).save(folder / f"{build.__name__}_2.h5")
     trained(dense, tf_keras).save(folder / "dense_2.keras")
+    write_structured(folder)
     function = keras.layers.Lambda(lambda x: x * 2)
     twice = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2), function])
     twice.save(folder / "with_code.keras")

@@ -55,24 +55,25 @@ def structure_of(model: Any, kind: str) -> Any:
 
 
 def output_names(model: Any) -> tuple[str, ...]:
-    """Return the names of the outputs in the order in which they come."""
+    """Return the names of the outputs in the order in which they come; no input has one of them."""
+    taken = tuple(inputs_of(model))
     structure = structure_of(model, "outputs")
     if isinstance(structure, dict):
-        return _unique(sorted(structure))
+        return _unique(sorted(structure), taken)
     holder = getattr(model, "_functional", None) or model
     names = list(getattr(holder, "output_names", []))
     count = len(model.outputs)
     if len(names) != count:
         names = [f"output_{i}" for i in range(count)] if count > 1 else ["output"]
-    return _unique([_plain(name) for name in names])
+    return _unique([_plain(name) for name in names], taken)
 
 
 def _plain(name: str) -> str:
     return name.partition(":")[0]
 
 
-def _unique(names: list[str]) -> tuple[str, ...]:
-    found: list[str] = []
+def _unique(names: list[str], taken: tuple[str, ...] = ()) -> tuple[str, ...]:
+    found = [*taken]
     for name in names:
         found.append(name if name not in found else f"{name}_{len(found)}")
-    return tuple(found)
+    return tuple(found[len(taken) :])
