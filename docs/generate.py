@@ -26,7 +26,7 @@ from tradewind.data import Preprocessing
 from tradewind.engines import Engine, OneDAL, OnnxRuntime, OpenVINO, PyTorch
 from tradewind.passes import PASSES, Distil, Pass
 from tradewind.search import SearchSettings
-from tradewind.serve import Caching, Security, Settings
+from tradewind.serve import Caching, Residency, Security, Settings
 from tradewind.serve.observing import About, Capture, ModelMetrics, Observing, ServerMetrics
 from tradewind.serve.refusals import STATUS, Reason
 
@@ -224,6 +224,7 @@ def settings_page() -> str:
         "settings, depends on the model, the machine and the effort.\n",
         *(_settings(kind, "tradewind.passes." + kind.__name__) for kind in _EVERY_PASS),
         _settings(Settings, "tradewind.serve.Settings"),
+        _settings(Residency, "tradewind.serve.Residency"),
         _settings(Caching, "tradewind.serve.Caching"),
         _settings(Security, "tradewind.serve.Security"),
         _settings(Observing, "tradewind.serve.Observing"),
