@@ -4,6 +4,7 @@ import functools
 import hashlib
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from tradewind.bundle import Trust, is_bundle
 from tradewind.cli.opening import Importing, Opened, open_any
 from tradewind.cli.output import told
 from tradewind.data import carried_classes
+from tradewind.engines import OnnxRuntime
 from tradewind.errors import SettingError
 from tradewind.importers import names_factory
 from tradewind.serve import Compile, Control, Opener, Residency, ServedModel
@@ -145,7 +147,9 @@ def opener(how: Importing, named: Sequence[Path], trust: Trust = _OPEN) -> Opene
         if distrust:
             told().print(f"note: {path}: {distrust}", soft_wrap=True)
         found = open_any(path, how=how.of(path, named))
-        if found.bundle is not None:
+        if found.bundle is None:  # threads that wait busily would take the cores of other requests
+            found = replace(found, engine=OnnxRuntime(spin=False))
+        else:
             for doubt in found.bundle.doubts():
                 told().print(f"note: {path}: the certificate does not hold here: {doubt}")
         return partial(_compiled, found, name, version)
