@@ -63,6 +63,22 @@ def defaults(client):
     assert client.infer("two words/é", [quoted]).as_numpy("y").tolist() == [[1.0]]
 
 
+def classes_and_packing(client):
+    tensor = triton.InferInput("x", [1, 4], "FP32")
+    tensor.set_data_from_numpy(np.array([[1, 3, 2, 0]], np.float32))
+    for is_binary in (True, False):
+        wanted = [triton.InferRequestedOutput("y", binary_data=is_binary, class_count=2)]
+        found = client.infer("tiny", [tensor], outputs=wanted).as_numpy("y").ravel().tolist()
+        told = [one.decode() if isinstance(one, bytes) else one for one in found]
+        assert told == ["30.0:1", "20.0:2"], told
+    long = np.arange(8192, dtype=np.float32).reshape(2048, 4)
+    tensor = triton.InferInput("x", [2048, 4], "FP32")
+    tensor.set_data_from_numpy(long)
+    for packing in ("gzip", "deflate"):
+        answer = client.infer("tiny", [tensor], response_compression_algorithm=packing)
+        assert answer.as_numpy("y").tolist() == (long * 10).tolist()
+
+
 def errors(client):
     tensor = triton.InferInput("x", [1, 3], "FP32")
     tensor.set_data_from_numpy(np.zeros((1, 3), np.float32))
@@ -86,6 +102,7 @@ def main() -> None:
         echo(client, datatype, is_binary=True)
     for datatype in (*PLAIN, "BYTES"):
         echo(client, datatype, is_binary=False)
+    classes_and_packing(client)
     errors(client)
     client.close()
 
