@@ -17,6 +17,7 @@ from tradewind.cli.output import as_json, print_json, told
 from tradewind.cli.recording import recorded
 from tradewind.cli.residing import by_name, opener, resident
 from tradewind.cli.securing import secured
+from tradewind.cli.working import Workers, working
 from tradewind.errors import SettingError
 from tradewind.serve import (
     Batching,
@@ -27,6 +28,7 @@ from tradewind.serve import (
     Security,
     Settings,
     Source,
+    Worker,
     claim_port,
     look,
     run,
@@ -86,6 +88,7 @@ _TOLD = 8  # names on the terminal, at most
 @click.option(
     "--admin-host", default=Settings.admin_host, show_default=True, help="Where --admin-port is."
 )
+@working
 @caching
 @grouped
 @secured
@@ -106,6 +109,7 @@ def command(
     server_name: str,
     admin_port: int | None,
     admin_host: str,
+    workers: Workers,
     kept: Caching,
     batching: Batching,
     security: Security,
@@ -144,13 +148,20 @@ def command(
         caching=kept,
     )
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    worker = Worker.of_environment()
+    if worker is not None:
+        run((), settings, worker.begin(), worker.port, None, source, worker.grpc, worker)
+        return
     with contextlib.ExitStack() as stack:
         port = stack.enter_context(claim_port(host, http_port))
         grpc = None
         if settings.grpc_port is not None:
             grpc = stack.enter_context(claim_port(host, settings.grpc_port, "--grpc-port"))
         tell = partial(_tell, names, None if grpc is None else grpc.port, as_json=as_json)
-        run((), settings, tell, port, source=source, grpc=grpc)
+        if workers.count > 1:
+            workers.look_after(port, grpc, settings, residency, tell)
+        else:
+            run((), settings, tell, port, source=source, grpc=grpc)
 
 
 def _after(http_port: int) -> int:
