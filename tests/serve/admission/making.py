@@ -16,6 +16,7 @@ from tradewind.serve.batching.rules import BatchingRules
 
 SHAPE: Key = ((4,),)
 FOREVER = float("inf")
+WARM_UP_S = 2.0
 
 
 def ticket(
@@ -74,43 +75,89 @@ def simulate(
     seconds: float,
     patience_s: float,
     random: np.random.Generator,
-    warm_up_s: float = 2.0,
 ) -> Told:
     """Send requests at random moments, as many as come, however the server fares."""
-    told, born = Told(), dict[Ticket, float]()
-    numbers = itertools.count()
     moments = np.cumsum(random.exponential(1 / rate, int(rate * seconds * 1.2)))
-    events: list[tuple[float, int, Run[Ticket] | None]] = [
-        (float(at_s), next(numbers), None) for at_s in moments if at_s < seconds
-    ]
+    simulated = Simulated(model, asked, patience_s, random, seconds)
+    return simulated.run([float(at_s) for at_s in moments if at_s < seconds])
 
-    def compute(batch: tuple[Ticket, ...], waited: tuple[Ticket, ...], now_s: float) -> None:
+
+def simulate_clients(
+    model: Model,
+    asked: Schedule[Ticket],
+    clients: int,
+    seconds: float,
+    pause_s: float,
+    random: np.random.Generator,
+) -> Told:
+    """Let so many clients ask, each again a short while after it was answered."""
+    simulated = Simulated(model, asked, FOREVER, random, seconds, pause_s)
+    return simulated.run([1e-4 * number for number in range(clients)])
+
+
+@dataclass
+class Simulated:
+    """A server with its clients, in a time of its own."""
+
+    model: Model
+    asked: Schedule[Ticket]
+    patience_s: float
+    random: np.random.Generator
+    seconds: float
+    pause_s: float | None = None  # until a client that was answered asks again; None for never
+    told: Told = field(default_factory=Told)
+    now_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._numbers = itertools.count()
+        self._events: list[tuple[float, int, Run[Ticket] | str]] = []
+        self._running: dict[Run[Ticket], tuple[Ticket, ...]] = {}
+        self._born: dict[Ticket, float] = {}
+
+    def run(self, moments: list[float]) -> Told:
+        for at_s in moments:
+            self._later(at_s, "come")
+        while self._events:
+            self.now_s, _, event = heapq.heappop(self._events)
+            if event == "come":
+                self._come()
+            elif isinstance(event, Run):
+                self._end(event)
+            while True:
+                turn = self.asked.next(self.now_s)
+                self.told.ends["shed"] += len(turn.late)
+                if not turn.batch:
+                    break
+                self._compute(turn.batch, turn.batch)
+            if turn.pause_s:
+                self._later(self.now_s + turn.pause_s, "again")
+        return self.told
+
+    def _come(self) -> None:
+        new = ticket(deadline_s=self.now_s + self.patience_s)
+        self._born[new] = self.now_s
+        if self.asked.arrive(new, self.now_s):
+            self._compute((new,), ())
+        else:
+            self.told.ends[self.asked.offer(new, self.now_s).refused or "waited"] += 1
+
+    def _compute(self, batch: tuple[Ticket, ...], waited: tuple[Ticket, ...]) -> None:
         rows = sum(one.rows for one in batch)
-        run = asked.begin(batch[0].key, rows, now_s, waited)
-        running[run] = batch
-        took_s = model.time_s(rows) * float(random.lognormal(0, model.noise))
-        heapq.heappush(events, (now_s + took_s, next(numbers), run))
-        if now_s > warm_up_s:
-            told.batches.append(rows)
+        run = self.asked.begin(batch[0].key, rows, self.now_s, waited)
+        self._running[run] = batch
+        took_s = self.model.time_s(rows) * float(self.random.lognormal(0, self.model.noise))
+        self._later(self.now_s + took_s, run)
+        if self.now_s > WARM_UP_S:
+            self.told.batches.append(rows)
 
-    running: dict[Run[Ticket], tuple[Ticket, ...]] = {}
-    while events:
-        now_s, _, run = heapq.heappop(events)
-        if run is None:
-            new = ticket(deadline_s=now_s + patience_s)
-            born[new] = now_s
-            if asked.is_free:
-                compute((new,), (), now_s)
-            else:
-                refused = asked.offer(new, now_s).refused
-                told.ends[refused or "waited"] += 1
-            continue
-        asked.end(run, now_s, is_answered=True)
-        for one in running.pop(run):
-            began_s = born.pop(one)
-            if began_s > warm_up_s:
-                told.latencies_s.append(now_s - began_s)
-        while (turn := asked.next(now_s)).batch:
-            compute(turn.batch, turn.batch, now_s)
-            told.ends["shed"] += len(turn.late)
-    return told
+    def _end(self, run: Run[Ticket]) -> None:
+        self.asked.end(run, self.now_s, is_answered=True)
+        for one in self._running.pop(run):
+            began_s = self._born.pop(one)
+            if began_s > WARM_UP_S:
+                self.told.latencies_s.append(self.now_s - began_s)
+            if self.pause_s is not None and self.now_s < self.seconds:
+                self._later(self.now_s + float(self.random.exponential(self.pause_s)), "come")
+
+    def _later(self, at_s: float, event: Run[Ticket] | str) -> None:
+        heapq.heappush(self._events, (at_s, next(self._numbers), event))

@@ -5,7 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
-from tests.serve.admission.making import FOREVER, SHAPE, Model, schedule, simulate, ticket
+from tests.serve.admission.making import (
+    FOREVER,
+    SHAPE,
+    Model,
+    schedule,
+    simulate,
+    simulate_clients,
+    ticket,
+)
 from tests.serve.properties import relaxed
 
 from tradewind.serve.admission.schedule import Run
@@ -27,6 +35,7 @@ class Interleaving(RuleBasedStateMachine):
         self.runs: list[tuple[Run[Ticket], tuple[Ticket, ...]]] = []
         self.ended: Counter[Ticket] = Counter()
         self.all: set[Ticket] = set()
+        self.is_pausing = False
 
     def fill(self) -> None:
         while True:
@@ -34,6 +43,7 @@ class Interleaving(RuleBasedStateMachine):
             for one in turn.late:
                 self.waiting.remove(one)
                 self.ended[one] += 1
+            self.is_pausing = turn.pause_s > 0
             if not turn.batch:
                 break
             assert len({one.key for one in turn.batch}) == 1
@@ -63,7 +73,7 @@ class Interleaving(RuleBasedStateMachine):
     ) -> None:
         new = ticket(client, rows, key, level, self.now_s + patience_s)
         self.all.add(new)
-        if self.asked.is_free:
+        if self.asked.arrive(new, self.now_s):
             self.begin((new,))
             return
         verdict = self.asked.offer(new, self.now_s)
@@ -74,6 +84,14 @@ class Interleaving(RuleBasedStateMachine):
         if verdict.displaced is not None:
             self.waiting.remove(verdict.displaced)
             self.ended[verdict.displaced] += 1
+        self.fill()
+
+    @rule(passed_s=st.floats(0.001, 0.1))
+    def time_passes(self, passed_s: float) -> None:
+        self.now_s += passed_s
+        self.fill()
+        if passed_s > 0.01:
+            assert not self.is_pausing  # nobody waits longer for company
 
     @rule(choice=st.integers(0, 99))
     def leave(self, choice: int) -> None:
@@ -100,14 +118,17 @@ class Interleaving(RuleBasedStateMachine):
         assert set(self.asked.line.in_turn(None)) == self.waiting
         assert len(self.asked.line) <= 6
         assert len(self.runs) <= self.slots
-        assert not self.waiting or len(self.runs) == self.slots  # no slot is free while one waits
+        # no slot is free while one waits, but for a moment
+        assert not self.waiting or len(self.runs) == self.slots or self.is_pausing
         assert not running & self.waiting
         assert running | self.waiting | set(self.ended) == self.all
         assert all(count == 1 for count in self.ended.values())
 
     def teardown(self) -> None:
-        while self.runs:
-            self.end(0, 0.01, is_answered=True)
+        while self.runs or self.waiting:
+            self.time_passes(0.1)
+            if self.runs:
+                self.end(0, 0.01, is_answered=True)
         assert set(self.ended) == self.all
 
 
@@ -139,6 +160,26 @@ def test_a_lone_request_goes_at_once(random: np.random.Generator) -> None:
     assert np.median(told.batches) == 1
     assert np.median(told.latencies_s) <= 1.05 * model.time_s(1)
     assert told.ends["late"] == told.ends["full"] == told.ends["shed"] == 0
+
+
+@pytest.mark.parametrize("clients", [1, 2, 8, 16])
+@pytest.mark.parametrize("slots", [1, 2])
+def test_clients_that_come_back_at_once_are_computed_together(
+    clients: int, slots: int, random: np.random.Generator
+) -> None:
+    model = Model(0.02, 0.0001)
+    told = simulate_clients(model, schedule(slots), clients, 12, 0.0005, random)
+    rate = len(told.latencies_s) / 10
+    shared = max(1, clients // slots)
+    best = min(slots, clients) * shared / (model.time_s(shared) + 0.0005)
+    # without waiting for them, those who come back second miss the batch: half of this
+    assert rate >= 0.7 * best
+
+
+def test_a_client_alone_is_never_kept_waiting(random: np.random.Generator) -> None:
+    model = Model(0.02, 0.0001, noise=0.0)
+    told = simulate_clients(model, schedule(), 1, 20, 0.001, random)
+    assert max(told.latencies_s) <= 1.001 * model.time_s(1)
 
 
 def test_below_the_capacity_next_to_nobody_is_refused(random: np.random.Generator) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Generic, Literal, final
 
 from tradewind.serve.admission.line import Line
+from tradewind.serve.admission.returning import Returns
 from tradewind.serve.admission.ticket import T
 from tradewind.serve.batching.company import Key
 from tradewind.serve.batching.costs import Costs, Curve
@@ -17,6 +18,7 @@ _USUAL_TARGET_S = 0.1
 """Without a target, grouping aims at this, or at four times what one example takes."""
 
 _QUANTILE = 0.97  # of the answers that are in time, of those that were admitted with a deadline
+_WORTH = 1.1
 _RELAX = 0.9
 _STEP = 0.1  # of the margin at each answer, as a share of a batch
 
@@ -30,6 +32,7 @@ class Run(Generic[T]):
     rows: int
     began_s: float
     end_s: float  # expected
+    requests: int
     tickets: tuple[T, ...] = ()
 
 
@@ -50,15 +53,16 @@ class Turn(Generic[T]):
 
     batch: tuple[T, ...] = ()
     late: tuple[T, ...] = ()  # left the line: no answer could be in time
+    pause_s: float = 0.0  # a slot is free, and company is on its way; ask again after so long
 
 
 @final
 class Schedule(Generic[T]):
     """Hands free slots to those who wait.
 
-    A free slot never waits for company. While all are busy, requests gather, and the next batch
-    takes as many as pay: under load batches grow by themselves, and a lone request finds a free
-    slot and goes at once.
+    While all are busy, requests gather, and the next batch takes as many as pay: under load
+    batches grow by themselves, and a lone request finds a free slot and goes at once. A free slot
+    waits for company only where it is about to come, and worth more than the wait.
 
     Args:
         slots: batches computed at the same time.
@@ -83,12 +87,18 @@ class Schedule(Generic[T]):
         self._costs = costs
         self._target_s = rules.target_s
         self._is_joined = is_joined
+        self._returns = Returns()
         self._mean_s = 0.0  # of a batch; for shapes of which nothing is known
 
     @property
     def is_free(self) -> bool:
         """Whether a request that comes now can be computed at once."""
         return len(self.runs) < self._slots and not len(self.line)
+
+    def arrive(self, ticket: T, now_s: float) -> bool:
+        """Note that a request came; say whether it is computed at once."""
+        self._returns.come(now_s)
+        return self.is_free and not self._pause_s(ticket, now_s)
 
     def offer(self, ticket: T, now_s: float) -> Verdict[T]:
         """Let a request wait, unless there is no place or no point."""
@@ -118,6 +128,9 @@ class Schedule(Generic[T]):
             head = self.line.head()
             if head is None:
                 break
+            pause_s = self._pause_s(head, now_s)
+            if pause_s:
+                return Turn((), tuple(late), pause_s)
             batch = self._batch(head, late, now_s)
             if batch:
                 self.line.serve(batch)
@@ -125,8 +138,9 @@ class Schedule(Generic[T]):
         return Turn((), tuple(late))
 
     def begin(self, key: Key, rows: int, now_s: float, tickets: tuple[T, ...] = ()) -> Run[T]:
-        """Take a slot."""
-        run = Run(key, rows, now_s, now_s + self._time_s(key, rows), tickets)
+        """Take a slot, for tickets that waited or for a single request that did not."""
+        end_s = now_s + self._time_s(key, rows)
+        run = Run(key, rows, now_s, end_s, len(tickets) or 1, tickets)
         self.runs.append(run)
         return run
 
@@ -136,6 +150,7 @@ class Schedule(Generic[T]):
         if not is_answered:
             return
         took_s = now_s - run.began_s
+        self._returns.answer(run.requests, took_s, now_s)
         self._costs.of(run.key).learn(run.rows, took_s)
         self._mean_s += 0.1 * (took_s - self._mean_s) if self._mean_s else took_s
         for ticket in run.tickets:
@@ -196,6 +211,20 @@ class Schedule(Generic[T]):
             self.line.remove(ticket)
         late += passed
         return batch
+
+    def _pause_s(self, head: T, now_s: float) -> float:
+        """Return how long to wait for company, which must be worth a tenth of the rate."""
+        owed, left_s = self._returns.owed(now_s)
+        if owed < 1 or not self._is_joined():
+            return 0.0
+        size, _ = self._full(head.key)
+        rows = max(self.line.rows[head.key], head.rows)
+        more = min(rows + owed, max(size, rows))
+        now_rate = rows / max(self._time_s(head.key, rows), 1e-9)
+        end_s = left_s + self._time_s(head.key, more)
+        if more / end_s < _WORTH * now_rate or now_s + end_s > head.deadline_s:
+            return 0.0
+        return left_s
 
     def _full(self, key: Key) -> tuple[int, float]:
         """Return the batch size that is chosen when many wait, with the time it takes."""

@@ -69,6 +69,7 @@ class Admission:
         self._timeout_s = timeout_s
         self._target_s = rules.target_s
         self._running = 0
+        self._again: asyncio.TimerHandle | None = None  # while a free slot waits for company
         self._schedule = Schedule(
             concurrency,
             Line[_Waiter](max_queue, max_queue_bytes),
@@ -93,13 +94,16 @@ class Admission:
             if response is not None:
                 return response
         waiter = _Waiter(request, self._compute, self._deadline_s(request))
-        if self._schedule.is_free:
-            self._start((waiter,), time.perf_counter())
+        now_s = time.perf_counter()
+        if self._schedule.arrive(waiter, now_s):
+            self._start((waiter,), now_s)
             return await waiter.future
         return await self._wait(waiter)
 
     async def _wait(self, waiter: _Waiter) -> Response:
         self._queue(waiter, time.perf_counter())
+        if self._again is not None:  # this may be the company that a free slot waits for
+            self._fill(time.perf_counter())
         loop = asyncio.get_running_loop()
         left_s = waiter.deadline_s - time.perf_counter()
         alarm = loop.call_later(left_s, self._leave, waiter, self._too_late("a longer one"))
@@ -159,8 +163,18 @@ class Admission:
             for waiter in turn.late:
                 self._refuse(waiter, self._too_late("a longer one"))
             if not turn.batch:
+                self._fill_again(turn.pause_s)
                 return
             self._start(turn.batch, now_s)
+
+    def _fill_again(self, pause_s: float) -> None:
+        """Come back to a free slot after a while; 0 when there is no need."""
+        if self._again is not None:
+            self._again.cancel()
+            self._again = None
+        if pause_s:
+            loop = asyncio.get_running_loop()
+            self._again = loop.call_later(pause_s, lambda: self._fill(time.perf_counter()))
 
     def _leave(self, waiter: _Waiter, refusal: Refusal) -> None:
         if waiter.is_waiting:
