@@ -171,5 +171,6 @@ def run(steps: Callable[[Line], Any], methods: dict[str, Method] = ECHO) -> None
         await settle()
         assert line.room.held_bytes == 0
         assert line.site.in_flight == 0
+        assert line.site.open_calls == 0
 
     asyncio.run(go())

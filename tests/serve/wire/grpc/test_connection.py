@@ -29,6 +29,14 @@ def setting(number: int, value: int) -> bytes:
     return struct.pack(">HI", number, value)
 
 
+def pieces(number: int, content: bytes) -> bytes:
+    """Data in frames that are not too large."""
+    size = 60_000
+    return b"".join(
+        data(number, content[start : start + size]) for start in range(0, len(content), size)
+    )
+
+
 def goodbye(found: list[Frame]) -> tuple[int, bytes] | None:
     """The code and text of the last frame of a connection."""
     for one in found:
@@ -240,10 +248,10 @@ def test_a_client_sends_on_only_as_fast_as_it_is_read() -> None:
     async def steps(line: Line) -> None:
         line.give(begin(1))
         for _ in range(8):
-            line.give(data(1, framed(bytes(100_000))))
+            line.give(pieces(1, framed(bytes(100_000))))
         updates = [one for one in line.taken() if one.kind is Kind.WINDOW_UPDATE]
         assert [one.stream for one in updates] == [1]
-        line.give(data(1, framed(bytes(200_000))) * 3)
+        line.give(pieces(1, framed(bytes(200_000)) * 3))
         assert not [one for one in line.taken() if one.kind is Kind.WINDOW_UPDATE]
 
     run(steps, {"/a/Echo": Method(converse=sleep)})
@@ -389,6 +397,31 @@ def test_a_connection_that_says_nothing_is_closed() -> None:
     asyncio.run(go())
 
 
+def test_a_frame_that_never_ends_is_not_waited_for() -> None:
+    async def steps(line: Line) -> None:
+        line.give(begin(1)[:-1])
+        line.site.expire(1e12)
+        found = goodbye(line.taken())
+        assert found is not None
+        assert found[1] == b"the beginning of a frame"
+        assert line.wire.is_closed
+
+    run(steps)
+
+
+def test_there_are_no_more_calls_than_connections() -> None:
+    async def steps(line: Line) -> None:
+        for number in range(1, 23, 2):  # ten are allowed
+            line.give(begin(number))
+        await settle()
+        refused = [one for one in line.taken() if one.kind is Kind.RST_STREAM]
+        assert [(one.stream, one.payload) for one in refused] == [
+            (21, int(Code.REFUSED_STREAM).to_bytes(4, "big"))
+        ]
+
+    run(steps)
+
+
 def test_a_draining_site_asks_its_clients_to_leave() -> None:
     async def steps(line: Line) -> None:
         line.site.is_draining = True
@@ -423,6 +456,7 @@ def test_noise_never_breaks_the_server() -> None:
             line.connection.connection_lost(None)
             await settle()
             assert line.site.in_flight == 0
+            assert line.site.open_calls == 0
             assert line.room.held_bytes == 0
 
     asyncio.run(go())

@@ -71,7 +71,7 @@ class Calls:
         if not number & 1:
             raise Fault(Code.PROTOCOL_ERROR, "a stream with an even number")
         self.last = number
-        if len(self._calls) >= MAX_CALLS:
+        if len(self._calls) >= MAX_CALLS or self._site.is_full:
             self.sending.write(frames.reset(number, Code.REFUSED_STREAM))
             return
         call = self._begin(number, head)
@@ -146,6 +146,7 @@ class Calls:
         incoming = Incoming(self._site.max_bytes, self._site.hold)
         call = Call(number, method, head, self, incoming, self.sending.initial_window)
         self._calls[number] = call
+        self._site.open_calls += 1
         if not head.is_grpc:
             self.sending.refuse_http(call)
         elif method is _UNKNOWN:
@@ -213,7 +214,8 @@ class Calls:
         self._finish(call)
 
     def _finish(self, call: Call) -> None:
-        self._calls.pop(call.number, None)
+        if self._calls.pop(call.number, None) is not None:
+            self._site.open_calls -= 1
         call.close()
         if call.method.converse is not None and call.task is not None:
             call.task.cancel()

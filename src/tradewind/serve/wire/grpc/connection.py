@@ -10,7 +10,7 @@ from tradewind.serve.wire.grpc.frames import Code, Fault, Kind, Setting
 from tradewind.serve.wire.grpc.headers import MAX_LIST_BYTES
 from tradewind.serve.wire.grpc.site import Site
 
-_MAX_FRAME = 2**18
+_MAX_FRAME = 2**16  # what came of one is held until it is whole
 _MAX_BLOCK_BYTES = 64 * 1024  # of headers
 _MAX_ODD = 10_000  # frames in a row that ask for nothing, within _ODD_S
 _ODD_S = 10.0
@@ -27,7 +27,8 @@ class Connection(asyncio.Protocol):
         self._site = site
         self._calls = Calls(site)
         self._sending = self._calls.sending
-        self._rest = b""
+        self._rest = b""  # of a frame that is not whole
+        self._rest_since = 0.0
         self._has_preface = False
         self._block: tuple[int, int, bytearray] | None = None  # of headers that go on
         self._odd = 0
@@ -41,6 +42,8 @@ class Connection(asyncio.Protocol):
             self._calls.expire(now_s, patience_s)
         elif now_s - self._began_s > patience_s:
             self.end()
+        if self._rest and now_s - self._rest_since > patience_s:
+            self.end(Code.ENHANCE_YOUR_CALM, "the beginning of a frame")
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -103,6 +106,8 @@ class Connection(asyncio.Protocol):
         except Fault as fault:
             self.end(fault.code, fault.text)
             return
+        if position or not self._rest:
+            self._rest_since = time.perf_counter()
         self._rest = data[position:] if position else data
 
     def _greet(self, data: bytes) -> int:

@@ -55,10 +55,16 @@ class Site:
         self.max_bytes = max_bytes
         self._read_timeout_s = read_timeout_s
         self.in_flight = 0
+        self.open_calls = 0
         self._max_connections = max_connections
         self._is_draining = False
         self._guests: set[Guest] = set()
         self._last_s = time.perf_counter()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there are as many calls, answered or not, as there may be connections."""
+        return self.open_calls >= self._max_connections
 
     @property
     def is_visited(self) -> bool:
