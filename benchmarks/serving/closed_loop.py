@@ -4,6 +4,7 @@ HTTP/1.1 is driven by wrk, gRPC by h2load of nghttp2: neither takes much of the 
 """
 
 import json
+import re
 import shutil
 import subprocess
 import tempfile
@@ -15,7 +16,7 @@ from typing import final
 import numpy as np
 from benchmarks.serving.posts import Post, framed
 
-from tradewind.errors import SettingError
+from tradewind.errors import EngineError, SettingError
 
 GRPC_PATH = "/inference.GRPCInferenceService/ModelInfer"
 
@@ -35,6 +36,9 @@ function done(summary, latency, requests)
     errors.status, errors.connect + errors.read + errors.write + errors.timeout))
 end
 """
+
+
+_TOLD = (r"(\d+) succeeded", r"(\d+) failed", r"\((\d+)\) data")
 
 
 @final
@@ -108,33 +112,54 @@ def http_loop(
 
 
 def grpc_loop(
-    address: str, message: bytes, connections: int, seconds: float, cpus: Sequence[int] = ()
+    address: str,
+    message: bytes,
+    answer_bytes: int,
+    connections: int,
+    seconds: float,
+    cpus: Sequence[int] = (),
 ) -> Loop:
     """Drive one gRPC server with h2load, one request at a time on each connection.
 
-    h2load counts the status of HTTP/2, not that of gRPC: ask once with a client before.
+    h2load counts the status of HTTP/2, not that of gRPC. Ask once with a client before; a refusal
+    has no message, so that refusals are seen by the bytes that are missing.
 
     Args:
         address: host and port.
         message: a ModelInferRequest.
+        answer_bytes: how long a message with an answer is at least.
         connections: how many there are.
         seconds: how long; a whole number of them, rounded up.
         cpus: where the generator runs.
+
+    Raises:
+        EngineError: requests were refused.
     """
     with tempfile.TemporaryDirectory(prefix="tradewind-") as name:
         body, log = Path(name) / "body", Path(name) / "log"
         body.write_bytes(framed(message))
         duration = _whole(seconds)
         command = [*_on(cpus), require("h2load"), "-t1", f"-c{connections}", "-m1"]
-        command += [f"-D{duration}", "--warm-up-time=1", "-d", str(body), f"--log-file={log}"]
+        command += [f"-D{duration}", "-d", str(body), f"--log-file={log}"]
         command += ["-H", "content-type: application/grpc", "-H", "te: trailers"]
-        subprocess.run([*command, f"http://{address}{GRPC_PATH}"], check=True, capture_output=True)
+        command.append(f"http://{address}{GRPC_PATH}")
+        told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
         rows = np.loadtxt(log, ndmin=2, usecols=(1, 2), dtype=np.int64)
     good = rows[rows[:, 0] == 200, 1] / 1e3
-    lost = int((rows[:, 0] == -1).sum())
+    done, failed, data_bytes = (int(found[1]) for found in _found(told))
+    if data_bytes < done * answer_bytes:
+        expected = f"{done * answer_bytes:,} bytes or more for {done:,} answers"
+        raise EngineError(address, expected, f"{data_bytes:,}: some were refused")
     p50, p99 = np.percentile(good, [50, 99]) if len(good) else (np.nan, np.nan)
-    refused = len(rows) - len(good) - lost
-    return Loop(connections, len(good) / duration, float(p50), float(p99), len(good), refused, lost)
+    return Loop(connections, done / duration, float(p50), float(p99), done, 0, failed)
+
+
+def _found(told: str) -> list[re.Match[str]]:
+    """Return the numbers of succeeded and failed requests and of bytes, as h2load prints them."""
+    found = [re.search(pattern, told) for pattern in _TOLD]
+    if None in found:
+        raise EngineError("h2load", "a summary", told[-500:])
+    return [one for one in found if one is not None]
 
 
 def _on(cpus: Sequence[int]) -> list[str]:

@@ -121,7 +121,8 @@ def _loop(server: Running, wire: Wire, connections: int, seconds: float, wanted:
     if wire == "grpc":
         address = f"{HOST}:{server.grpc_port}"
         message = protocol_grpc(server.load)
-        return grpc_loop(address, message, connections, seconds, wanted.load_cpus)
+        answer_bytes = server.load.answer.nbytes
+        return grpc_loop(address, message, answer_bytes, connections, seconds, wanted.load_cpus)
     post = server.posts()[wire]
     return http_loop(server.url, post, connections, seconds, wanted.load_cpus)
 
