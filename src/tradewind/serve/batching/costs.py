@@ -126,9 +126,8 @@ class Curve:
 
     def _timed(self, available: int, limit_s: float) -> list[tuple[int, float]]:
         """Return the sizes that may be chosen, with what they take."""
-        top = min(available, self._steps[-1])
-        sizes = [*(size for size in self._steps if size < top), top]
-        timed = [(size, self._guess(size)) for size in sizes]
+        # only steps: an engine prepares itself for every size that it has not seen before
+        timed = [(size, self._guess(size)) for size in self._steps if size <= available]
         return [found for found in timed if found[1] <= limit_s] or timed[:1]
 
     def _guess(self, size: int) -> float:
