@@ -5,12 +5,12 @@ from benchmarks.serving.trouble import Fault, Scale
 from benchmarks.serving.trouble.connections import HALF_OPEN, IDLE, SLOW_LORIS
 from benchmarks.serving.trouble.directory import CORRUPT, MANY_MODELS, RELOAD
 from benchmarks.serving.trouble.disk import FULL_DISK
-from benchmarks.serving.trouble.ending import SIGTERM
+from benchmarks.serving.trouble.ending import KILLED_WORKER, SIGTERM
 from benchmarks.serving.trouble.overload import OVERLOAD
 
 SMALL = Scale(seconds=2, overload_s=3, clients=20, idle=200, models=20)
 FAULTS = (
-    *(OVERLOAD, SLOW_LORIS, HALF_OPEN, IDLE, SIGTERM),
+    *(OVERLOAD, SLOW_LORIS, HALF_OPEN, IDLE, SIGTERM, KILLED_WORKER),
     *(RELOAD, CORRUPT, MANY_MODELS, FULL_DISK),
 )
 
