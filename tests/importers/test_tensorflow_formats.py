@@ -39,8 +39,8 @@ KERAS = archive("metadata.json", "config.json", "model.weights.h5")
 KINDS: tuple[tuple[bytes, type[Importer], str], ...] = (
     (GRAPH, TensorflowImporter, "tensorflow"),
     (LITE, TfliteImporter, "tflite"),
-    (HDF5, KerasImporter, "tensorflow"),
-    (KERAS, KerasImporter, "tensorflow"),
+    (HDF5, KerasImporter, "keras"),
+    (KERAS, KerasImporter, "keras"),
 )
 
 
