@@ -2,8 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 from tradewind.serve.messages import Answer, Request, Response
 from tradewind.serve.observing import Account, ModelMetrics
@@ -37,17 +36,13 @@ class Endpoint:
         self.leases = 0
         self.recent: deque[dict[str, Array]] = deque(maxlen=0)  # inputs of small requests
         self._answer = answer
+        self._lease = _Lease(self)
         batched = [spec.name for spec in model.runner.signature.inputs if spec.has_free_batch]
         self._batched = batched[0] if batched else None
 
-    @contextmanager
-    def lease(self) -> Iterator[None]:
+    def lease(self) -> AbstractContextManager[None]:
         """Keep the endpoint open, from reading a request to its last byte."""
-        self.leases += 1
-        try:
-            yield
-        finally:
-            self.leases -= 1
+        return self._lease
 
     async def answer(self, request: Request) -> Response:
         """Return what the model says.
@@ -98,3 +93,16 @@ class Endpoint:
         account.received_bytes = request.size_bytes
         account.understood_s = entered_s
         account.inputs = request.inputs
+
+
+class _Lease(AbstractContextManager[None]):
+    """Counts itself; one object serves all requests, which is a microsecond less for each."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+
+    def __enter__(self) -> None:
+        self._endpoint.leases += 1
+
+    def __exit__(self, *_: object) -> None:
+        self._endpoint.leases -= 1

@@ -11,9 +11,11 @@ from tradewind.serve.refusals import Reason, Refusal
 from tradewind.serve.wire.model_pages import ModelPages
 from tradewind.serve.wire.openapi import describe_server
 from tradewind.serve.wire.repository import Repository
-from tradewind.serve.wire.route import Page, Reply, Route, reply_json
+from tradewind.serve.wire.route import Inference, Page, Reply, Route, reply_json
 from tradewind.serve.wire.shared_memory import refuse_shared_memory
 from tradewind.serve.wire.trying import page_to_try
+
+_MOST_ASKED = 1024
 
 EXTENSIONS = (
     "binary_tensor_data",
@@ -67,6 +69,7 @@ class Routes:
     ) -> None:
         self._catalog = catalog
         self._is_ready = is_ready
+        self._asked: dict[str, Route] = {}  # the paths that models were asked under lately
         self._pages = ModelPages(catalog, is_ready)
         self._repository = Repository(catalog)
         about = {"name": name, "version": version, "extensions": EXTENSIONS}
@@ -90,7 +93,14 @@ class Routes:
         Raises:
             Refusal: nothing, or what is switched off.
         """
+        route = self._asked.get(path)
+        if route is not None:
+            return route
         route = None if "%" in path else self._exact.get(path) or self._pages.find(path)
+        if isinstance(route, Inference):
+            if len(self._asked) >= _MOST_ASKED:
+                self._asked.clear()
+            self._asked[path] = route
         if route is None:
             path = unquote(path).rstrip("/") or "/"
             route = self._exact.get(path) or self._pages.find(path) or self._repository.find(path)
