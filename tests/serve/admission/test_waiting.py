@@ -13,6 +13,7 @@ from tests.serve.properties import relaxed
 from tradewind.errors import EngineError
 from tradewind.runners import Runner
 from tradewind.serve.admission import Admission
+from tradewind.serve.admission.schedule import Schedule
 from tradewind.serve.batching import BatchingRules, Compute, Threads
 from tradewind.serve.messages import Arrival, Request, Response
 from tradewind.serve.refusals import Reason, Refusal
@@ -308,3 +309,35 @@ def test_every_result_reaches_its_caller(
             await asyncio.sleep(0.001)
 
     run(scenario, concurrency, max_queue=100)
+
+
+def test_a_free_slot_that_waits_for_company_takes_the_first_even_if_nobody_follows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pauses = iter([0.005, 0.005])
+    monkeypatch.setattr(Schedule, "_pause_s", lambda *_: next(pauses, 0.0))
+
+    async def scenario(gate: Gate, admit: Admission) -> None:
+        gate.open.set()
+        [task] = await sent(admit, request(1.0, timeout_s=20.0))
+        assert admit.waiting == 1
+        assert (await task).outputs["y"].tolist() == [[2.0, 2.0]]
+        with pytest.raises(StopIteration):
+            next(pauses)
+
+    run(scenario)
+
+
+def test_clients_that_come_back_at_once_are_all_answered(random: np.random.Generator) -> None:
+    async def client(admit: Admission, number: int) -> None:
+        for turn in range(100):
+            response = await admit(request(float(number + turn), client=f"{number}"))
+            assert response.outputs["y"].tolist() == [[number + turn + 1.0] * 2]
+            if random.random() < 0.3:  # most come back together, some later
+                await asyncio.sleep(random.random() * 0.001)
+
+    async def scenario(gate: Gate, admit: Admission) -> None:
+        gate.open.set()
+        await asyncio.gather(*(client(admit, number) for number in range(12)))
+
+    run(scenario, concurrency=2, max_queue=100)

@@ -102,8 +102,8 @@ class Admission:
 
     async def _wait(self, waiter: _Waiter) -> Response:
         self._queue(waiter, time.perf_counter())
-        if self._again is not None:  # this may be the company that a free slot waits for
-            self._fill(time.perf_counter())
+        # a free slot may wait for company: for this, or, where this is the first, for the next
+        self._fill(time.perf_counter())
         loop = asyncio.get_running_loop()
         left_s = waiter.deadline_s - time.perf_counter()
         alarm = loop.call_later(left_s, self._leave, waiter, self._too_late("a longer one"))
