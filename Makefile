@@ -8,13 +8,20 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 export TRADEWIND_HOME ?= $(CURDIR)/.environments
 FRAMEWORKS := torch transformers keras tensorflow tflite jax paddle xgboost lightgbm catboost
 
-.PHONY: demo test test-frameworks check bench docs clean
+# tests that install what others wrote into environments of their own
+OTHERS := tests/serve/test_tritonclient.py tests/serve/test_perf_analyzer.py \
+	tests/serve/test_schemathesis.py tests/fuzz/test_atheris.py
+
+.PHONY: demo test test-clients test-frameworks check bench docs clean
 
 demo: $(VENV)/.core  ## the main job on a small data set, then a served request
 	$(BIN)/tradewind demo
 
-test: $(VENV)/.test  ## every test that needs no other framework
-	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/frameworks
+test: $(VENV)/.test  ## every test that needs no other framework and no program of others
+	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/frameworks $(OTHERS:%=--ignore %)
+
+test-clients: $(VENV)/.test  ## the server and clients, load generators and fuzzers of others; downloads them
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(OTHERS)
 
 test-frameworks: $(VENV)/.test  ## models of other frameworks, imported and compared; downloads them
 	$(BIN)/tradewind doctor $(FRAMEWORKS:%=--install %) >/dev/null

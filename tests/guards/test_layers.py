@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -58,10 +59,12 @@ def _imports(tree: ast.AST, *, is_script: bool = False) -> Iterator[tuple[ast.st
                     yield node, full if full in MODULES else node.module
 
 
-def _targets(module: str) -> set[str]:
-    return {name for _, name in _imports(_tree(module), is_script=_is_script(module))}
+@cache
+def _targets(module: str) -> frozenset[str]:
+    return frozenset(name for _, name in _imports(_tree(module), is_script=_is_script(module)))
 
 
+@cache
 def _tree(module: str) -> ast.Module:
     return ast.parse(MODULES[module].read_text(encoding="utf-8"))
 
