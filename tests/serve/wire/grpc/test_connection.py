@@ -334,7 +334,6 @@ def test_who_breaks_the_protocol_is_told_how(sent: bytes, code: Code) -> None:
 )
 def test_who_keeps_the_server_busy_with_nothing_is_sent_away(frame: bytes) -> None:
     async def steps(line: Line) -> None:
-        line.connection._odd_since = float("inf")  # the window of time has not passed
         for _ in range(10_100):
             line.give(frame)
         found = goodbye(line.taken())
@@ -481,3 +480,30 @@ def noise(chance: random.Random) -> bytes:
         spoiled[chance.randrange(len(spoiled))] ^= 1 << chance.randrange(8)
         sent = bytes(spoiled)
     return sent
+
+
+def test_a_client_that_makes_room_for_each_answer_is_not_hung_up_on() -> None:
+    async def steps(line: Line) -> None:
+        around = (
+            frames.frame(Kind.PING, 0, 0, bytes(8))
+            + frames.window_update(0, 5)
+            + frames.frame(Kind.SETTINGS, frames.ACK, 0)
+        )
+        for number in range(1, 20_001, 2):
+            line.give(around)
+            line.ask(number, b"hello")
+            await settle()
+        assert goodbye(line.taken()) is None
+
+    run(steps)
+
+
+def test_calls_that_are_given_up_are_not_forgiven_for_what_was_sent_to_them() -> None:
+    async def steps(line: Line) -> None:
+        for number in range(1, 30_001, 2):
+            line.give(begin(number) + data(number, b"x") + frames.reset(number, Code.CANCEL))
+        found = goodbye(line.taken())
+        assert found is not None
+        assert found[0] == Code.ENHANCE_YOUR_CALM
+
+    run(steps)

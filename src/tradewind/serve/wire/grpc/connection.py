@@ -12,8 +12,39 @@ from tradewind.serve.wire.grpc.site import Site
 
 _MAX_FRAME = 2**16  # what came of one is held until it is whole
 _MAX_BLOCK_BYTES = 64 * 1024  # of headers
-_MAX_ODD = 10_000  # frames in a row that ask for nothing, within _ODD_S
+_MAX_ODD = 10_000  # frames that ask for nothing, within _ODD_S
+_PER_MESSAGE = 8  # such frames that a client may send for each of its messages
 _ODD_S = 10.0
+
+
+class Nuisance:
+    """Counts what keeps the server busy without asking it anything.
+
+    Args:
+        text: the reason for hanging up.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._count = 0
+        self._since = time.perf_counter()
+
+    def count(self) -> None:
+        """Count one.
+
+        Raises:
+            Fault: they were too many in too short a time.
+        """
+        self._count += 1
+        if self._count > _MAX_ODD:
+            now_s = time.perf_counter()
+            if now_s - self._since < _ODD_S:
+                raise Fault(Code.ENHANCE_YOUR_CALM, self._text)
+            self._count, self._since = 0, now_s
+
+    def forgive(self) -> None:
+        """Take back as many as belong to one message."""
+        self._count = max(0, self._count - _PER_MESSAGE)
 
 
 class Connection(asyncio.Protocol):
@@ -31,8 +62,8 @@ class Connection(asyncio.Protocol):
         self._rest_since = 0.0
         self._has_preface = False
         self._block: tuple[int, int, bytearray] | None = None  # of headers that go on
-        self._odd = 0
-        self._odd_since = 0.0
+        self._odd = Nuisance("too many frames that ask for nothing")
+        self._resets = Nuisance("too many calls that are given up")
         self._is_over = False
         self._began_s = time.perf_counter()
 
@@ -139,7 +170,9 @@ class Connection(asyncio.Protocol):
             raise Fault(Code.PROTOCOL_ERROR, "something between the parts of headers")
         if kind == Kind.DATA:
             if self._calls.take_data(flags, number, payload):
-                self._count_odd()
+                self._odd.count()
+            else:  # a client makes room and looks how far away we are for each of its messages
+                self._odd.forgive()
         elif kind == Kind.HEADERS:
             block = payload
             if flags & (frames.PADDED | frames.PRIORITY):
@@ -151,33 +184,24 @@ class Connection(asyncio.Protocol):
         elif kind == Kind.CONTINUATION:
             self._take_continuation(flags, number, payload)
         elif kind == Kind.RST_STREAM:
-            self._count_odd()
+            self._resets.count()
             self._calls.take_reset(number, payload)
         elif kind == Kind.WINDOW_UPDATE:
-            self._count_odd()
+            self._odd.count()
             if len(payload) != 4:
                 raise Fault(Code.FRAME_SIZE_ERROR, "WINDOW_UPDATE")
             self._sending.widen(number, frames.NUMBER.unpack(payload)[0] & frames.MAX_WINDOW)
         elif kind == Kind.SETTINGS:
-            self._count_odd()
+            self._odd.count()
             self._take_settings(flags, number, payload)
         elif kind == Kind.PING:
-            self._count_odd()
+            self._odd.count()
             if len(payload) != 8 or number:
                 raise Fault(Code.FRAME_SIZE_ERROR, "PING")
             if not flags & frames.ACK:
                 self._sending.write(frames.frame(Kind.PING, frames.ACK, 0, payload))
         elif kind == Kind.PUSH_PROMISE:
             raise Fault(Code.PROTOCOL_ERROR, "a promise from a client")
-
-    def _count_odd(self) -> None:
-        """Hang up on who keeps the server busy without asking it anything."""
-        self._odd += 1
-        if self._odd > _MAX_ODD:
-            now_s = time.perf_counter()
-            if now_s - self._odd_since < _ODD_S:
-                raise Fault(Code.ENHANCE_YOUR_CALM, "too many frames that ask for nothing")
-            self._odd, self._odd_since = 0, now_s
 
     def _take_settings(self, flags: int, number: int, payload: bytes) -> None:
         if number:
@@ -193,7 +217,7 @@ class Connection(asyncio.Protocol):
     def _take_continuation(self, flags: int, number: int, payload: bytes) -> None:
         if self._block is None or self._block[0] != number:
             raise Fault(Code.PROTOCOL_ERROR, "a continuation of nothing")
-        self._count_odd()
+        self._odd.count()
         _, first_flags, block = self._block
         block += payload
         if len(block) > _MAX_BLOCK_BYTES:
