@@ -28,9 +28,7 @@ from tradewind.passes.pruning import (
     RestrictVocabulary,
     Sparsify,
 )
-from tradewind.passes.quantize_dynamic import QuantizeDynamic
-from tradewind.passes.quantize_nncf import QuantizeNNCF
-from tradewind.passes.quantize_static import QuantizeStatic
+from tradewind.passes.quantization import QuantizeDynamic, QuantizeNNCF, QuantizeStatic
 from tradewind.passes.upgrade_opset import UpgradeOpset
 from tradewind.tensors import load_tensors, save_tensors
 

@@ -8,8 +8,8 @@ from tradewind.engines.untracked import untracked
 from tradewind.errors import PassError, SettingError
 from tradewind.model import Model
 from tradewind.passes.contract import Change, Needs, Observed, Pass
-from tradewind.passes.front_end import FrontEnd, front_end
-from tradewind.passes.quantize_static import calibration_batches, prepared, quantized
+from tradewind.passes.quantization.front_end import FrontEnd, front_end
+from tradewind.passes.quantization.preparing import calibration_batches, prepared, quantized
 from tradewind.passes.silence import silenced
 
 

@@ -10,8 +10,8 @@ import onnx
 from tradewind.errors import PassError
 from tradewind.model import Model
 from tradewind.passes.contract import Change, Needs, Observed, Pass
-from tradewind.passes.front_end import FrontEnd, front_end
-from tradewind.passes.quantize_static import prepared, quantized
+from tradewind.passes.quantization.front_end import FrontEnd, front_end
+from tradewind.passes.quantization.preparing import prepared, quantized
 from tradewind.passes.silence import silenced
 
 
