@@ -3,8 +3,9 @@ from tests.search.stage import baseline, job, trial
 
 from tradewind.engines import OnnxRuntime
 from tradewind.evidence import PairedCounts, certify_with_labels
+from tradewind.measure import paired_ratio, rounds_needed
 from tradewind.search.costs import cost_of
-from tradewind.search.finals import MAX_FINALISTS, finalists, race
+from tradewind.search.finals import MAX_FINALISTS, confidence_of_each, finalists, race
 from tradewind.search.plans import Plan
 from tradewind.search.probing import make_inputs
 from tradewind.search.trials import Trial
@@ -69,3 +70,27 @@ def test_the_race_compares_everybody_with_the_baseline() -> None:
     assert same.speedup.low < 1.5
     assert same.speedup.high > 0.67
     assert np.isfinite(same.speedup.high)
+
+
+def test_a_field_of_equals_has_no_winner_more_often_than_promised(
+    random: np.random.Generator,
+) -> None:
+    repeats, rounds, rivals = 2_000, 30, 5
+    sure = confidence_of_each(rivals)
+    claims = 0
+    for _ in range(repeats):
+        # each entrant's turn has a moment of its own; one state drifts under all of a round
+        state = np.cumsum(random.standard_normal(rounds)) * 0.3
+        times = np.exp(state)[:, None] * (1 + random.pareto(1.5, (rounds, rivals + 1)))
+        found = [paired_ratio(times[:, 0], times[:, one], sure) for one in range(1, rivals + 1)]
+        claims += any(ratio.is_better for ratio in found)
+    # five standard errors of a share of 2,000 are passed once in millions
+    assert claims / repeats < 0.05 + 5 * np.sqrt(0.05 * 0.95 / repeats)
+
+
+def test_the_least_number_of_rounds_gives_every_rival_an_interval() -> None:
+    for rivals in range(1, 9):
+        sure = confidence_of_each(rivals)
+        rounds = rounds_needed(sure)
+        assert paired_ratio(np.full(rounds, 2.0), np.ones(rounds), sure).is_better
+        assert not paired_ratio(np.full(rounds - 1, 2.0), np.ones(rounds - 1), sure).is_better

@@ -4,7 +4,7 @@ from tradewind.measure.answering import collect, responses
 from tradewind.measure.batches import timing_batches
 from tradewind.measure.cost import GraphCost, graph_cost
 from tradewind.measure.hardware import Hardware, available_cores, this_machine
-from tradewind.measure.interval import Ratio, paired_ratio
+from tradewind.measure.interval import Ratio, paired_ratio, rounds_needed
 from tradewind.measure.memory import peak_memory_bytes
 from tradewind.measure.metric import (
     METRICS,
@@ -51,6 +51,7 @@ __all__ = [
     "parse_metric",
     "peak_memory_bytes",
     "responses",
+    "rounds_needed",
     "speedup",
     "this_machine",
     "throughput_ratio",

@@ -1,5 +1,6 @@
 """Intervals that assume nothing about the shape of the noise."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,3 +56,8 @@ def paired_ratio(baseline: Array, candidate: Array, confidence: float = 0.95) ->
     if outside < 1:
         return Ratio(median, 0.0, float("inf"))
     return Ratio(median, float(ratios[outside - 1]), float(ratios[rounds - outside]))
+
+
+def rounds_needed(confidence: float) -> int:
+    """Return in how many rounds at least an interval of this confidence can have two ends."""
+    return max(1, math.ceil(1.0 - math.log2(1.0 - confidence) - 1e-9))

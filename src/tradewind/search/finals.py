@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from tradewind.measure import (
     interleave,
     paired_ratio,
     peak_memory_bytes,
+    rounds_needed,
     speedup,
     throughput_ratio,
 )
@@ -23,11 +25,26 @@ from tradewind.search.plans import Plan
 from tradewind.search.probing import Inputs
 from tradewind.search.trials import Trial
 
-TURN_S = 0.06
-LOAD_TURN_S = 0.25
-MAX_ROUNDS = 60
-ROUNDS_ALONE = 12  # with nothing to compare, noise does not matter much
 MAX_FINALISTS = 4
+ALPHA = 0.05
+"""How often at most a race calls any entrant better that is just as good as the baseline."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How long a race takes turns.
+
+    Args:
+        turn_s: of one caller at batch 1.
+        load_turn_s: of the callers under load.
+        rounds: at most.
+        rounds_alone: at most, with nothing to compare, where noise does not matter much.
+    """
+
+    turn_s: float = 0.06
+    load_turn_s: float = 0.25
+    rounds: int = 60
+    rounds_alone: int = 12
 
 
 def finalists(baseline: Trial, trials: list[Trial], cost: Callable[[Trial], float]) -> list[Trial]:
@@ -44,7 +61,21 @@ def finalists(baseline: Trial, trials: list[Trial], cost: Callable[[Trial], floa
     return entrants
 
 
-def race(job: Job, entrants: list[Trial], inputs: Inputs, until: float) -> None:
+def confidence_of_each(rivals: int) -> float:
+    """Return the confidence of each interval at which all "better" together are wrong in 5%.
+
+    An interval that is 95% sure is above 1 in at most 2.5% of comparisons of equals, so that
+    two rivals need no correction; of more, each gets its share of the 5% (Bonferroni).
+
+    Args:
+        rivals: how many are compared with the baseline.
+    """
+    return 1.0 - 2.0 * ALPHA / max(rivals, 2)
+
+
+def race(
+    job: Job, entrants: list[Trial], inputs: Inputs, until: float, pace: Pace | None = None
+) -> None:
     """Time all entrants in interleaved rounds; the first one is the baseline.
 
     Args:
@@ -52,26 +83,30 @@ def race(job: Job, entrants: list[Trial], inputs: Inputs, until: float) -> None:
         entrants: what to time; their measurements are filled in.
         inputs: batches of real inputs.
         until: the clock's reading at which no further round is begun.
+        pace: how long the turns are; the usual when None.
     """
+    pace = pace or Pace()
+    sure = confidence_of_each(len(entrants) - 1)
     with contextlib.ExitStack() as stack:
         tasks: list[Task] = []
         for trial in entrants:
             runner = stack.enter_context(trial.plan.compile())
             batches = inputs.by_size[trial.load.batch_size]
             tasks.append(Task(calling(runner, *inputs.singles)))
-            tasks.append(Task(calling(runner, *batches), trial.load.concurrency, LOAD_TURN_S))
+            tasks.append(Task(calling(runner, *batches), trial.load.concurrency, pace.load_turn_s))
         timings = interleave(
             tasks,
             seed=job.settings.seed,
-            turn_s=TURN_S,
-            max_rounds=MAX_ROUNDS if len(entrants) > 1 else ROUNDS_ALONE,
+            turn_s=pace.turn_s,
+            max_rounds=pace.rounds if len(entrants) > 1 else pace.rounds_alone,
             until=until,
+            min_rounds=rounds_needed(sure),
         )
     singles, loads = timings[::2], timings[1::2]
     for trial, single, load in zip(entrants, singles, loads, strict=True):
         _fill(trial, single, load)
         if not trial.is_baseline:
-            _compare(trial, entrants[0], (single, load), (singles[0], loads[0]))
+            _compare(trial, entrants[0], (single, load), (singles[0], loads[0]), sure)
 
 
 def _fill(trial: Trial, single: Timing, load: Timing) -> None:
@@ -86,11 +121,12 @@ def _compare(
     baseline: Trial,
     ours: tuple[Timing, Timing],
     theirs: tuple[Timing, Timing],
+    sure: float,
 ) -> None:
     work = trial.load.batch_size / baseline.load.batch_size
-    trial.speedup = speedup(theirs[0], ours[0], varies=trial.plan.is_cascade)
-    trial.throughput_gain = throughput_ratio(theirs[1], ours[1], work)
-    trial.energy_gain = paired_ratio(theirs[1].cpu_per_call * work, ours[1].cpu_per_call)
+    trial.speedup = speedup(theirs[0], ours[0], sure, varies=trial.plan.is_cascade)
+    trial.throughput_gain = throughput_ratio(theirs[1], ours[1], work, sure)
+    trial.energy_gain = paired_ratio(theirs[1].cpu_per_call * work, ours[1].cpu_per_call, sure)
 
 
 def weigh(job: Job, entrants: list[Trial], inputs: Inputs) -> None:
