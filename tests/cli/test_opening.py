@@ -36,4 +36,4 @@ def test_weights_for_a_file_that_holds_its_own_are_refused(command: str, sample:
     }
     done = tradewind(command, *given[command], "--weights", sample.folder / "weights.safetensors")
     assert done.code == 2
-    assert "a PyTorch module for weights or inputs" in done.err
+    assert "a PyTorch module or function of JAX for weights or inputs" in done.err

@@ -8,17 +8,33 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from safetensors.numpy import save_file
+from tests.cli.child import tradewind
 from tests.frameworks.table import record
 
+from tradewind.engines import OnnxRuntime
 from tradewind.errors import ModelError
 from tradewind.importers import environment, load_model
 from tradewind.importers.jax import JaxImporter
+from tradewind.importers.probes import probes
+from tradewind.importers.token_ids import token_ids
 from tradewind.model import Model, Origin, Parity
+from tradewind.tensors import Array, Datatype, Tensors, TensorSpec
 
 MAKING = Path(__file__).parent / "making"
 NAMES = (
     "perceptron", "convolutions", "attention", "recurrent", "normalized", "operators", "branches",
+    "layered",
 )  # fmt: skip
+
+INPUTS = {
+    "perceptron": ("x=FP32[N,12]",),
+    "convolutions": ("image=FP32[N,16,16,3]",),
+    "attention": ("ids=INT32[N,9]",),
+    "branches": ("x=FP32[N,4]", "flag=FP32[N]"),
+    "layered": ("x=FP32[N,8]",),
+}
+"""What functions take after their parameters."""
 
 
 def _packages() -> Path:
@@ -34,6 +50,13 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     command: list[str | Path] = [environment("jax").python, MAKING / "jax_files.py", folder]
     subprocess.run(command, check=True, env={**os.environ, "JAX_PLATFORMS": "cpu"})
     return folder
+
+
+@pytest.fixture
+def code(monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder with the user's own modules, as the current one."""
+    monkeypatch.chdir(MAKING)
+    return MAKING
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +121,65 @@ def test_polynomials_that_spell_a_function_become_it_again(memory: Path) -> None
     kinds = [node.op_type for node in model.to_proto().graph.node]
     assert kinds.count("Erf") == 1  # in the exact GELU
     assert "Einsum" not in kinds
+
+
+@pytest.mark.parametrize("name", INPUTS)
+def test_a_function_gets_its_parameters_from_a_file(files: Path, code: Path, name: str) -> None:
+    inputs = [TensorSpec.parse(text) for text in INPUTS[name]]
+    model = load_model(f"jax_models:{name}", weights=files / f"{name}.npz", inputs=inputs)
+    assert list(map(str, model.signature.inputs)) == [str(spec) for spec in inputs]
+    asked = probes(model.signature, ranges=token_ids(model.to_proto()))[-1]
+    kept = load_model(files / f"{name}.free")  # the same function, closed over its parameters
+    own = dict(zip([spec.name for spec in kept.signature.inputs], asked.values(), strict=True))
+    for got, wanted in zip(answer(model, asked), answer(kept, own), strict=True):
+        np.testing.assert_allclose(got, wanted, atol=1e-6)  # one graph
+    record("JAX", "module:function with parameters (.npz)", name, model)
+
+
+def test_parameters_may_be_safetensors(files: Path, code: Path, tmp_path: Path) -> None:
+    with np.load(files / "layered.npz") as arrays:
+        named = {name.replace("/", "."): arrays[name] for name in arrays.files}
+    save_file(named, tmp_path / "layered.safetensors")
+    done = tradewind(
+        *("inspect", "jax_models:layered", "--weights", tmp_path / "layered.safetensors"),
+        *("--input", "x=FP32[N,8]", "--json"),
+    )
+    assert done.code == 0, done.err
+    assert done.document["framework"] == "jax"
+    assert done.document["inputs"] == [{"name": "x", "datatype": "FP32", "shape": ["N", 8]}]
+    assert done.document["parity"]["largest"] < 1e-4
+
+
+def test_pickled_parameters_are_refused_unless_they_are_trusted(files: Path, code: Path) -> None:
+    inputs, weights = [TensorSpec("x", Datatype.FP32, ("N", 8))], files / "layered.pkl"
+    with pytest.raises(ModelError, match="running foreign code"):
+        load_model("jax_models:layered", weights=weights, inputs=inputs)
+    model = load_model("jax_models:layered", weights=weights, inputs=inputs, trust_pickle=True)
+    assert model.origin.parity is not None
+
+
+@pytest.mark.parametrize(
+    ("weights", "text", "said"),
+    [
+        (None, "x=FP32[N,8]", "--weights"),
+        ("perceptron.npz", "x=FP32[N,8]", "KeyError: 'layers'"),
+        ("layered.npz", "y=FP32[N,8]", "inputs named x"),
+        ("layered.npz", None, "--input"),
+        ("layered.free", "x=FP32[N,8]", "file of parameters"),
+    ],
+)
+def test_what_does_not_fit_a_function_is_said(
+    files: Path, code: Path, weights: str | None, text: str | None, said: str
+) -> None:
+    inputs = None if text is None else [TensorSpec.parse(text)]
+    file = None if weights is None else files / weights
+    with pytest.raises(ModelError, match=said):
+        load_model("jax_models:layered", weights=file, inputs=inputs)
+
+
+def answer(model: Model, inputs: Tensors) -> list[Array]:
+    with OnnxRuntime(threads=1).compile(model) as runner:
+        return list(runner(inputs).values())
 
 
 def test_foreign_code_is_refused(memory: Path) -> None:

@@ -70,15 +70,15 @@ def importing(command: Callable[..., Any]) -> Callable[..., Any]:
     about = click.option(
         "--weights",
         type=click.Path(path_type=Path),
-        help="Weights for the module that a model given as package.module:function builds: "
-        "safetensors or a state dict.",
+        help="Weights for the module that a model given as package.module:function builds, or for "
+        "the function of JAX that it is: safetensors, a state dict or .npz.",
     )
     described = click.option(
         "--input",
         "inputs",
         multiple=True,
         metavar="SPEC",
-        help="What such a module takes, as 'NAME=FP32[N,3,32,32]', once for each input; letters "
+        help="What such a model takes, as 'NAME=FP32[N,3,32,32]', once for each input; letters "
         "are sizes that may vary.",
     )
     trusting = click.option(

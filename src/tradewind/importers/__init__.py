@@ -6,8 +6,9 @@ from tradewind.importers.importer import Importer
 from tradewind.importers.jax import JaxFunction
 from tradewind.importers.loading import IMPORTERS, TRUSTING, is_model, load_model
 from tradewind.importers.metadata import notes_of
+from tradewind.importers.named_code import names_factory
 from tradewind.importers.onnx import OnnxImporter
-from tradewind.importers.pytorch import TorchImporter, names_factory
+from tradewind.importers.pytorch import TorchImporter
 from tradewind.importers.sklearn import SklearnImporter
 from tradewind.importers.tensorflow import TensorflowImporter
 

@@ -15,6 +15,7 @@ from tradewind.importers.conversion import Conversion
 from tradewind.importers.converters import jax as converter
 from tradewind.importers.importer import Importer
 from tradewind.importers.metadata import NOTE, add_metadata
+from tradewind.importers.named_code import checked_weights, is_of_jax, names_factory, stated
 from tradewind.importers.onnx import freeze
 from tradewind.importers.original import InMemory, Original
 from tradewind.importers.parity import check_parity
@@ -48,12 +49,29 @@ class JaxFunction:
 @final
 @dataclass(frozen=True)
 class JaxImporter(Importer):
-    """Files of `jax.export`, and in memory `JaxFunction` and `jax.export.Exported`."""
+    """Functions of JAX in every form.
+
+    These are: files of `jax.export`, `package.module:function`, and in memory `JaxFunction` and
+    `jax.export.Exported`.
+
+    Args:
+        weights: for a named function, the file of its parameters: `.npz`, or safetensors. Where
+            names hold dots or slashes, the function may get dictionaries inside of dictionaries.
+        inputs: what a named function takes after its parameters, as `TensorSpec`s that are named
+            like its arguments; None where a function `example_inputs` next to it returns arrays.
+        trusts_pickle: take pickled parameters too, by running what they hold.
+    """
 
     name: ClassVar[str] = "jax"
 
+    weights: Path | None = None
+    inputs: Any = None
+    trusts_pickle: bool = False
+
     def matches(self, source: object) -> bool:
         if isinstance(source, Path):
+            if names_factory(source):
+                return is_of_jax(source, Path.cwd())
             return source.is_file() and _is_exported(source)
         # whoever holds an exported function has imported this module
         module = sys.modules.get("jax.export")
@@ -61,6 +79,8 @@ class JaxImporter(Importer):
         return isinstance(source, (JaxFunction, *exported))
 
     def load(self, source: object) -> Model:
+        if isinstance(source, Path) and names_factory(source):
+            return self._from_code(source)
         if isinstance(source, Path):
             size_bytes = source.stat().st_size
             if size_bytes > MAX_BYTES:
@@ -73,6 +93,33 @@ class JaxImporter(Importer):
             return _from_function(source, where)
         where = str(getattr(source, "fun_name", "exported function"))
         return _converted(partial(converter.convert_exported, source), where)
+
+    def _from_code(self, source: Path) -> Model:
+        """Import a function by its name, with a free number of examples where that works."""
+        request = {
+            "function": str(source),
+            "folder": str(Path.cwd()),
+            "weights": None if self.weights is None else str(checked_weights(self.weights)),
+            "inputs": stated(self.inputs, source.name),
+            "trusts_pickle": self.trusts_pickle,
+        }
+
+        def converted(*, is_free: bool) -> Model:
+            told = {**request, "is_free": is_free}
+            with Conversion.start(
+                "jax_code", "jax", told, source.name, must_be_offline=self.trusts_pickle
+            ) as found:
+                if not is_free:
+                    add_metadata(found.proto, NOTE, _FIXED)
+                return _checked(found.proto, found, source.name)
+
+        try:
+            return converted(is_free=True)
+        except ModelError as error:
+            try:
+                return converted(is_free=False)
+            except ModelError:
+                raise error from None  # the same reason, and of the better import
 
 
 def _is_exported(path: Path) -> bool:

@@ -12,11 +12,12 @@ from tradewind.importers.jax import JaxImporter
 from tradewind.importers.keras import KerasImporter
 from tradewind.importers.lightgbm import LightgbmImporter
 from tradewind.importers.lookalikes import lookalike
+from tradewind.importers.named_code import names_factory
 from tradewind.importers.onnx import OnnxImporter
 from tradewind.importers.openvino import OpenVinoImporter
 from tradewind.importers.paddle import PaddleImporter
 from tradewind.importers.pickles import PickleImporter
-from tradewind.importers.pytorch import TorchImporter, names_factory
+from tradewind.importers.pytorch import TorchImporter
 from tradewind.importers.sklearn import SklearnImporter
 from tradewind.importers.tensorflow import TensorflowImporter
 from tradewind.importers.tflite import TfliteImporter
@@ -32,9 +33,9 @@ IMPORTERS: tuple[Importer, ...] = (
     TfliteImporter(),
     KerasImporter(),
     TensorflowImporter(),
+    JaxImporter(),
     TorchImporter(),
     HuggingFaceImporter(),
-    JaxImporter(),
     OpenVinoImporter(),
     PaddleImporter(),
     OnnxImporter(),
@@ -42,6 +43,7 @@ IMPORTERS: tuple[Importer, ...] = (
 """Every importer, asked in this order; ONNX, which no magic number tells, comes last."""
 
 TRUSTING: tuple[Importer, ...] = (
+    JaxImporter(trusts_pickle=True),
     TorchImporter(trusts_pickle=True),
     HuggingFaceImporter(trusts_pickle=True),
     PickleImporter(),
@@ -60,12 +62,13 @@ def load_model(
     """Import a trained model; the content decides its format.
 
     Args:
-        source: a file or folder by name, `package.module:function` that builds a PyTorch module,
-            or a model in memory (`onnx.ModelProto`, fitted scikit-learn estimator,
-            `torch.nn.Module`, `JaxFunction` …).
+        source: a file or folder by name, `package.module:function` that builds a PyTorch module
+            or is a function of JAX, or a model in memory (`onnx.ModelProto`, fitted scikit-learn
+            estimator, `torch.nn.Module`, `JaxFunction` …).
         columns: the columns of a scikit-learn estimator, as `SklearnImporter` takes them.
-        weights: the file of weights for a module that a function builds.
-        inputs: what a PyTorch module takes, as `TorchImporter` takes it.
+        weights: the file of weights for a module that a function builds, or for a function of JAX.
+        inputs: what a PyTorch module or a function of JAX takes, as `TorchImporter` and
+            `JaxImporter` take it.
         trust_pickle: unpickle the file, in a child process without network; whoever made it can
             run what they like in there.
 
@@ -80,7 +83,10 @@ def load_model(
         importers = (SklearnImporter(columns),)
     if weights is not None or inputs is not None:
         file = None if weights is None else Path(weights)
-        importers = (TorchImporter(file, inputs, trust_pickle),)
+        importers = (
+            JaxImporter(file, inputs, trust_pickle),
+            TorchImporter(file, inputs, trust_pickle),
+        )
     for importer in importers:
         if isinstance(known, Path) and isinstance(importer, OnnxImporter):
             _check_kind(known)
@@ -92,7 +98,12 @@ def load_model(
         raise ModelError(name, "a scikit-learn estimator for columns", "another format", hint)
     if weights is not None or inputs is not None:
         hint = "leave weights and inputs out."
-        raise ModelError(name, "a PyTorch module for weights or inputs", "another format", hint)
+        raise ModelError(
+            name,
+            "a PyTorch module or function of JAX for weights or inputs",
+            "another format",
+            hint,
+        )
     hint = "export the model to ONNX."
     raise ModelError(name, "a model in a format that Tradewind reads", "another format", hint)
 

@@ -1,10 +1,8 @@
 """PyTorch models: exported programs, TorchScript, functions that build them, modules in memory."""
 
 import importlib
-import re
 import sys
 import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,14 +16,14 @@ from tradewind.importers.conversion import Conversion
 from tradewind.importers.importer import Importer
 from tradewind.importers.lookalikes import archive_members
 from tradewind.importers.metadata import NOTE, add_metadata
+from tradewind.importers.named_code import checked_weights, names_factory, stated
 from tradewind.importers.onnx import freeze
 from tradewind.importers.original import InMemory, Original
 from tradewind.importers.parity import check_parity
 from tradewind.importers.probes import Range, probes
-from tradewind.model import MAX_BYTES, Model, Origin
-from tradewind.tensors import Array, Datatype, Tensors, TensorSpec
+from tradewind.model import Model, Origin
+from tradewind.tensors import Array, Tensors
 
-_FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 _FOREIGN = ("custom_obj_", "opaque_obj_")
 _NATIVE = "data/aotinductor/"
 
@@ -70,9 +68,9 @@ class TorchImporter(Importer):
         request = {
             "kind": kind,
             "path": str(source.absolute()),
-            "inputs": [_stated(spec) for spec in _specs(self.inputs, source.name)],
+            "inputs": stated(self.inputs, source.name),
             "folder": str(Path.cwd()),
-            "weights": None if self.weights is None else str(self._checked_weights()),
+            "weights": None if self.weights is None else str(checked_weights(self.weights)),
             "trusts_pickle": self.trusts_pickle,
         }
         if kind == "factory":
@@ -101,23 +99,6 @@ class TorchImporter(Importer):
         is_state = any(member.endswith("/data.pkl") for member in members)
         return "pickled" if is_state and self.trusts_pickle else None
 
-    def _checked_weights(self) -> Path:
-        assert self.weights is not None
-        path = self.weights.absolute()
-        if not path.is_file():
-            raise ModelError(str(self.weights), "a file of weights", "nothing under that name")
-        if path.stat().st_size > MAX_BYTES:
-            got = f"{path.stat().st_size} bytes"
-            raise ModelError(str(self.weights), f"at most {MAX_BYTES} bytes", got)
-        if archive_members(path):
-            check_archive(path)
-        return path
-
-
-def names_factory(path: Path) -> bool:
-    """Say whether this is no file but `package.module:function`."""
-    return _FUNCTION.fullmatch(str(path)) is not None and not path.exists()
-
 
 class _OtherBatch(Exception):
     """The import differs, and may not with the number of examples that it was made with."""
@@ -138,14 +119,13 @@ def _from_memory(source: object, inputs: Any) -> Model:
     # it imports torch, as whoever holds a module has done
     converter = importlib.import_module("tradewind.importers.converters.pytorch")
     where = type(source).__name__
-    specs = _specs(inputs, where)
-    stated = [_stated(spec) for spec in specs]
+    specs = stated(inputs, where)
     for is_fixed in (False, True):
         with tempfile.TemporaryDirectory(prefix="tradewind-") as folder:
             target = Path(folder) / "model.onnx"
             given = None if specs else inputs
             try:
-                notes, answer = converter.convert_object(source, given, stated, target, is_fixed)
+                notes, answer = converter.convert_object(source, given, specs, target, is_fixed)
             except ValueError as error:
                 if len(error.args) != 3:
                     raise
@@ -190,17 +170,3 @@ def _check_members(path: Path) -> None:
             hint = "export it to ONNX where its code is."
             got = "objects that only running foreign code could load"
             raise ModelError(path.name, "a graph of tensors", got, hint)
-
-
-def _specs(inputs: Any, where: str) -> list[TensorSpec]:
-    """Return `inputs` where they are specs; tensors are left to the converter."""
-    if not isinstance(inputs, Sequence) or not all(isinstance(i, TensorSpec) for i in inputs):
-        return []
-    for spec in inputs:
-        if spec.datatype is Datatype.BYTES:
-            raise ModelError(f"{where}: {spec.name}", "numbers", "texts")
-    return list(inputs)
-
-
-def _stated(spec: TensorSpec) -> tuple[str, str, list[Any]]:
-    return (spec.name, str(spec.datatype.numpy), list(spec.shape))

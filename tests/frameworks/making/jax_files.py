@@ -3,11 +3,14 @@
 python jax_files.py TARGET
 """
 
+import pickle
 import sys
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import jax
+import numpy as np
 from jax import export
 from jax_models import Made, models
 
@@ -27,9 +30,24 @@ def _saved(folder: Path, name: str, made: Made) -> None:
         (folder / f"{name}.{form}").write_bytes(exported.serialize())
 
 
+def _keep_params(folder: Path, name: str, params: Any) -> None:
+    """Write parameters as arrays under the names of their places in the tree, and as a pickle."""
+    arrays = jax.tree_util.tree_map(np.asarray, params)
+    with (folder / f"{name}.pkl").open("wb") as file:
+        pickle.dump(arrays, file)
+    leaves = jax.tree_util.tree_leaves_with_path(arrays)
+    named = {jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in leaves}
+    if "" in named:  # one array
+        np.savez(folder / f"{name}.npz", named[""])
+    else:
+        np.savez(folder / f"{name}.npz", **named)
+
+
 def _main(folder: Path) -> None:
     for name, made in models().items():
         _saved(folder, name, made)
+        if made.params is not None:
+            _keep_params(folder, name, made.params)
     rough = export.export(jax.jit(lambda x: jax.numpy.fft.fft(x).real))
     (folder / "waves").write_bytes(rough(jax.ShapeDtypeStruct((2, 8), "float32")).serialize())
     named = export.export(jax.jit(lambda given: {"sum": given["left"] + given["right"]}))

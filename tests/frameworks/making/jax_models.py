@@ -117,6 +117,12 @@ def branches(p: Any, x: Any, flag: Any) -> Any:
     return chosen, lax.fori_loop(0, 3, lambda i, v: v * 0.5 + i, x)
 
 
+def layered(p: Any, x: Any) -> Any:
+    for layer in p["layers"]:
+        x = jax.nn.relu(x @ layer["w"] + layer["b"])
+    return x @ p["head"]["w"]
+
+
 def fixed(p: Any, x: Any) -> Any:
     """Mix a number of examples that is known when it is traced."""
     return x @ p + jnp.arange(x.shape[0] * 3).reshape(4, -1).sum()
@@ -136,6 +142,7 @@ def models() -> dict[str, Made]:
     reading |= {name: w(16, 2, 8) for name in "qkv"} | {"o": w(2, 8, 16), "w1": w(16, 32)}
     reading |= {"w2": w(32, 16), "c": w(16, 2)}
     hearing = {f"w{gate}": w(4, 6) for gate in "zrh"} | {f"u{gate}": w(6, 6) for gate in "zrh"}
+    layers = {"layers": [{"w": w(8, 8), "b": w(8)} for _ in range(3)], "head": {"w": w(8, 2)}}
     ids = jax.ShapeDtypeStruct((4, 9), jnp.int32)
     return {
         "perceptron": Made(perceptron, trained(perceptron, dense, w(64, 12), 3), (floats(12),)),
@@ -147,6 +154,7 @@ def models() -> dict[str, Made]:
         "normalized": Made(normalized, {"t": w(3, 3, 3, 4)}, (floats(5, 5, 3),)),
         "operators": Made(operators, None, (floats(8),)),
         "branches": Made(branches, w(4, 4), (floats(4), floats())),
+        "layered": Made(layered, layers, (floats(8),)),
         "fixed": Made(fixed, w(4, 4), (floats(4),)),
     }
 

@@ -90,7 +90,11 @@ def _specs(inputs: Sequence[Any], *, is_free: bool) -> Any:
     import jax
     from jax import export
 
-    symbol = export.symbolic_shape("N")[0] if is_free else None
+    known = [size for leaf in jax.tree_util.tree_leaves(tuple(inputs)) for size in leaf.shape]
+    scope = next((size.scope for size in known if not isinstance(size, int)), None)
+    taken = {str(size) for size in known}
+    name = next(name for name in ("N", "batch", "examples") if name not in taken)
+    symbol = export.symbolic_shape(name, scope=scope)[0] if is_free else None
 
     def spec(leaf: Any) -> Any:
         shape = tuple(leaf.shape)
