@@ -1,5 +1,6 @@
 """Fixtures that every layer's tests may ask for."""
 
+import os
 import secrets
 import subprocess
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ import numpy as np
 import pytest
 from tests.cases import SEED
 from tests.cases.imports import IMPORTS, Row
+
+os.environ["TRADEWIND_NO_CACHE"] = "1"  # commands of tests know nothing of earlier searches
 
 
 @pytest.fixture

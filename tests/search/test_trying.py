@@ -46,7 +46,7 @@ class Written:
         self.looked.append(graph)
         return Trial(Plan.alone(graph, engines[0]), Load(1, 1), 0.5, 0.5, 0.5)
 
-    def measured(self, plan: Plan, escalated: float) -> Trial:
+    def cascade(self, plan: Plan, asked: tuple[float, ...]) -> Trial:
         if self.breaks:
             raise UnsupportedModel("model", "stages", "none")
         self.measured_plans.append(plan)

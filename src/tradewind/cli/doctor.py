@@ -10,6 +10,7 @@ from rich.table import Table
 
 from tradewind import __version__
 from tradewind.cli.output import as_json, print_json, shown, told
+from tradewind.cli.remembering import own_cache
 from tradewind.engines import OpenVINO
 from tradewind.importers import ENVIRONMENTS, environment, install
 from tradewind.measure import this_machine
@@ -33,9 +34,13 @@ INT8 = ("avx_vnni", "avx512_vnni", "amx_int8", "dotprod", "i8mm")
     help="Install what models of a framework are converted with, in an environment of its own; "
     "may be given several times. Afterwards no network is needed.",
 )
+@click.option("--clear-cache", is_flag=True, help="Forget the results of earlier searches.")
 @as_json
-def command(wanted: tuple[str, ...], as_json: bool) -> None:
+def command(wanted: tuple[str, ...], clear_cache: bool, as_json: bool) -> None:
     """Show what this machine has: CPU features, engines, extras, limits; and what is missing."""
+    cache = own_cache()
+    if clear_cache:
+        cache.clear()
     for one in [environment(name) for name in wanted]:
         install(one, lambda line: told().print(line, soft_wrap=True))
     machine = this_machine()
@@ -54,6 +59,7 @@ def command(wanted: tuple[str, ...], as_json: bool) -> None:
                 "extras": extras,
                 "environments": {one.name: one.is_installed for one in ENVIRONMENTS},
                 "temporary_space_bytes": disk.free,
+                "cache": {"folder": str(cache.folder), "size_bytes": cache.size_bytes},
                 "advice": advice,
             }
         )
@@ -65,6 +71,7 @@ def command(wanted: tuple[str, ...], as_json: bool) -> None:
     table.add_row("arithmetic", ", ".join((*OpenVINO.precisions(), "int8")))
     table.add_row("memory", f"{machine.memory_bytes / 1e9:.1f} GB")
     table.add_row("temporary space", f"{disk.free / 1e9:.1f} GB free")
+    table.add_row("cache of searches", f"{cache.size_bytes / 1e9:.2f} GB in {cache.folder}")
     for name, version in machine.engines.items():
         table.add_row(name, version)
     table.add_row("nncf", importlib.metadata.version("nncf"))

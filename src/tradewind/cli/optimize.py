@@ -10,11 +10,13 @@ from tradewind.budget import Budget, Objective
 from tradewind.bundle import REPORT, Manifest, check_target, write_bundle
 from tradewind.cli.opening import Importing, importing, open_examples, open_unlabelled
 from tradewind.cli.output import as_json, print_json, shown, told
+from tradewind.cli.remembering import CACHING, remembering
 from tradewind.cli.watching import Watching
 from tradewind.data import Dataset, Preprocessing, carried
 from tradewind.errors import ModelError, OutputError, SettingError
 from tradewind.report import page, summary
 from tradewind.search import (
+    Cache,
     Effort,
     SearchSettings,
     optimize,
@@ -115,6 +117,7 @@ from tradewind.search import (
     help="How much is tried while time allows.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Repeats all decisions.")
+@remembering
 @importing
 @as_json
 def command(
@@ -136,6 +139,7 @@ def command(
     time_text: str,
     effort: Effort,
     seed: int,
+    cache: Cache | None,
     how: Importing,
     as_json: bool,
 ) -> None:
@@ -146,7 +150,8 @@ def command(
     interleaved run, and writes a bundle with a report. MODEL stays as it is. When nothing
     better can be shown, the bundle holds the original, and says why.
 
-    Ctrl-C ends the search early and keeps what was finished.
+    Ctrl-C ends the search early and keeps what was finished. The same command goes on where an
+    earlier one ended, however it ended.
     """
     target = out or _beside(model)
     settings = SearchSettings(parse_time(time_text), effort, seed)
@@ -170,7 +175,9 @@ def command(
     if isinstance(steps, Preprocessing) and preprocess is None and carried(source) is None:
         console.print(f"note: raw examples become {guessed(steps)}")
     with Watching(console, settings.time_s) as watching:
-        outcome = optimize(source, dataset, budget, settings, watching, further, label_budget)
+        outcome = optimize(
+            source, dataset, budget, settings, watching, further, label_budget, cache
+        )
     manifest, models = pack(outcome, command_line())
     write_bundle(target, manifest, models, page(manifest), texts(outcome))
     asked = outcome.questions
@@ -236,6 +243,8 @@ def command_line() -> str:
         value = context.params.get(parameter.name or "")
         if isinstance(parameter, click.Argument):
             words += [str(one) for one in (value if isinstance(value, tuple) else (value,))]
+        elif parameter.name in CACHING:
+            continue  # it decides how long a search takes, not what it is
         elif value is not None and value is not False and value != parameter.default:
             name = max(parameter.opts, key=len)
             given = value if isinstance(value, tuple) else (value,)

@@ -1,5 +1,6 @@
 """The search for the cheapest way to run a model that keeps the promise."""
 
+from tradewind.search.cache import Cache
 from tradewind.search.labels import Labels, read_labels
 from tradewind.search.optimizing import Outcome, optimize
 from tradewind.search.packing import pack, texts
@@ -10,6 +11,7 @@ from tradewind.search.settings import Deadline, Effort, SearchSettings, parse_ti
 from tradewind.search.trials import Trial
 
 __all__ = [
+    "Cache",
     "Deadline",
     "Effort",
     "Labels",

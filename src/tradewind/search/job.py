@@ -1,7 +1,7 @@
-"""What one search works on; nothing in it changes while it runs."""
+"""What one search works on; nothing in it changes while it runs but what is remembered."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from tradewind.measure import Accuracy, Hardware, Metric, TopK, collect, respons
 from tradewind.model import Model
 from tradewind.passes import Observed
 from tradewind.runners import Runner, Scores
+from tradewind.search.recalling import Recall
 from tradewind.search.settings import Deadline, SearchSettings
 from tradewind.search.trials import Seen
 from tradewind.tensors import Array, Datatype, Tensors
@@ -38,6 +39,7 @@ class Job:
     deadline: Deadline
     unlabelled: Unlabelled | None = None  # none of them is in the dataset
     label_budget: int | None = None  # labels that may be asked for; None where none are
+    recall: Recall = field(default_factory=Recall)  # what earlier searches found
 
     @property
     def fixed_batch(self) -> int | None:

@@ -8,6 +8,7 @@ from tradewind.errors import TradewindError
 from tradewind.model import Model
 from tradewind.passes import Distil, Fold, Observed, Pass, UpgradeOpset, apply_isolated, check
 from tradewind.search.candidates import Graph
+from tradewind.search.recalling import Recall
 from tradewind.tensors import Tensors
 
 MIN_OPSET = 13
@@ -21,10 +22,21 @@ class Maker:
         model: the original.
         observe: returns that many calibration examples, or as many as there are.
         sample: a few real inputs on which every graph is compared with the original.
+        recall: what earlier searches made; nothing when None.
+        isa: of this machine.
     """
 
-    def __init__(self, model: Model, observe: Callable[[int], Observed], sample: Tensors) -> None:
+    def __init__(
+        self,
+        model: Model,
+        observe: Callable[[int], Observed],
+        sample: Tensors,
+        recall: Recall | None = None,
+        isa: tuple[str, ...] = (),
+    ) -> None:
         self._model = model
+        self._recall = recall or Recall()
+        self._isa = isa
         self._observe = observe
         self._sample = sample
         self._digests = {model.digest}
@@ -50,7 +62,13 @@ class Maker:
         seen = self._observe(step.needs(graph.model).examples)
         if isinstance(step, Distil):
             seen = replace(seen, original=self._model)
-        change = apply_isolated(step, graph.model, seen, timeout_s)
+        change = self._recall.change(
+            step,
+            graph.model,
+            seen,
+            self._isa,
+            lambda: apply_isolated(step, graph.model, seen, timeout_s),
+        )
         if change.model.digest in self._digests:
             return None
         if step.is_lossless and _is_same(graph.model, change.model):

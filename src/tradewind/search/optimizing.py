@@ -11,6 +11,7 @@ from tradewind.data import Dataset, Unlabelled, split, without_known
 from tradewind.errors import Stopped
 from tradewind.measure import parse_metric, this_machine
 from tradewind.model import Model
+from tradewind.search.cache import Cache
 from tradewind.search.certifying import Certifier, order
 from tradewind.search.choosing import choose
 from tradewind.search.costs import cost_of
@@ -23,6 +24,7 @@ from tradewind.search.questions import (
     find_questions,
     without_labels,
 )
+from tradewind.search.recalling import Recall
 from tradewind.search.screening import Screen
 from tradewind.search.settings import SHARES, Deadline, SearchSettings
 from tradewind.search.trials import Trial
@@ -56,6 +58,7 @@ def optimize(
     progress: Progress | None = None,
     unlabelled: Dataset | None = None,
     label_budget: int | None = None,
+    cache: Cache | None = None,
 ) -> Outcome:
     """Find the cheapest way to run a model that keeps the promise on this machine.
 
@@ -73,6 +76,8 @@ def optimize(
             too are left out.
         label_budget: of data without labels, how many may be asked for. Nothing is certified
             then: the outcome says which examples to label, and `recertify` goes on with them.
+        cache: where graphs, answers and quick timings are kept, so that a search that was
+            interrupted, or is repeated with more time, goes on from there; None to keep nothing.
 
     Raises:
         DataError: the examples are too few or do not fit.
@@ -101,6 +106,7 @@ def optimize(
         Deadline(start, settings.time_s),
         _further(unlabelled, dataset, settings, told),
         label_budget,
+        Recall(cache),
     )
     return _Search(job, told).run()
 
@@ -156,10 +162,13 @@ class _Search:
             self._stop("interrupted: going on with what was finished")
         finally:
             screen.baseline.runner.close()
+        if job.recall.used:
+            self._told.note(f"{job.recall.used:,} results of earlier searches were used again")
         self._is_complete &= attempts.is_complete
         queue = order(job, baseline, attempts.trials)
         questions = None
         try:
+            self._settle(screen, queue)
             if job.label_budget is None:
                 self._certify(baseline, queue)
             else:
@@ -215,6 +224,12 @@ class _Search:
     def _stop(self, why: str) -> None:
         self._is_complete = False
         self._told.note(why)
+
+    def _settle(self, screen: Screen, queue: list[Trial]) -> None:
+        """Look for the load that suits each variant, while there is time for that."""
+        for trial in queue:
+            if self._job.deadline.left_s(self._shares.settled) > 0:
+                screen.comparison.settle(trial)
 
     def _certify(self, baseline: Trial, queue: list[Trial]) -> None:
         job = self._job

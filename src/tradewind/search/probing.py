@@ -24,6 +24,12 @@ ROUNDS = 6
 MAX_PROBE_S = 2.0
 """When probing a batch size takes longer than this, no larger one is probed."""
 
+MAX_CALL_S = 0.5
+"""A batch size whose call would take longer than this is not probed, but for the first."""
+
+PAST_THE_BEST = 1.1
+"""Where an example costs so many times the least before, larger batches will not pay either."""
+
 
 @dataclass(frozen=True)
 class Inputs:
@@ -131,12 +137,15 @@ def best_load(
     for size, batches in sorted(inputs.by_size.items()):
         if size not in sizes and len(inputs.by_size) > 1:
             continue
+        if best is not None and size * best.example_s > MAX_CALL_S:
+            break
         begin = time.perf_counter()
         runner(batches[0])  # code for this batch size is compiled at the first call
         [found] = _throughputs(runner, inputs, [Load(size, 1)], turn_s, seed)
         if best is None or found.example_s < best.example_s:
             best = found
-        if time.perf_counter() - begin > MAX_PROBE_S:
+        is_past = found.example_s > PAST_THE_BEST * best.example_s
+        if is_past or time.perf_counter() - begin > MAX_PROBE_S:
             break
     assert best is not None  # there is at least one size
     if callers == 1:

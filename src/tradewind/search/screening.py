@@ -1,31 +1,23 @@
 """A first look at every variant: is it quicker here, and how much does it lose."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from tradewind.engines import Engine, OnnxRuntime, OpenVINO
+from tradewind.engines import Engine, OnnxRuntime
 from tradewind.errors import PassError, TradewindError
 from tradewind.evidence import PairedCounts
-from tradewind.measure import Task, Timing, calling
+from tradewind.measure import Task, calling
 from tradewind.passes import judge
 from tradewind.runners import Runner, Scores
 from tradewind.search.candidates import Graph, engine_options
+from tradewind.search.comparing import Comparison, load_turn_s, sizes_for
 from tradewind.search.costs import cost_of, no_gain
 from tradewind.search.finals import peak_of
 from tradewind.search.job import Job
+from tradewind.search.keys import answers_key
 from tradewind.search.plans import Plan
-from tradewind.search.probing import (
-    BATCH_SIZES,
-    LARGE_BATCH_SIZES,
-    LOAD_TURN_S,
-    TURN_S,
-    Inputs,
-    best_load,
-    make_inputs,
-    probe,
-    quickest,
-)
+from tradewind.search.probing import BATCH_SIZES, Inputs, best_load, make_inputs, probe
 from tradewind.search.scoring import find_scores
 from tradewind.search.trials import TINY_S, Load, Seen, Trial
 from tradewind.tensors import Array, Tensors
@@ -65,13 +57,12 @@ class Screen:
         self._job = job
         self.extend(share)
         self._longest_look_s = 0.0
-        # loads are timed longer where they decide
-        decides = job.budget.objective in ("throughput", "energy")
-        self._load_turn_s = LOAD_TURN_S if decides else TURN_S
         self._inputs = make_inputs(job.dataset.take, job.timed(), job.fixed_batch)
         self.scores: Scores | None = None
         self.no_cascade = ""  # why there are no class scores to build one on
         self.baseline = self._baseline()
+        original = self.baseline
+        self.comparison = Comparison(job, self._inputs, original.trial, original.runner)
 
     @property
     def inputs(self) -> Inputs:
@@ -91,9 +82,9 @@ class Screen:
             runner,
             self._inputs,
             job.hardware.cores,
-            self._load_turn_s,
+            load_turn_s(job),
             job.settings.seed,
-            self._sizes(),
+            sizes_for(job),
         )
         [timing] = probe([Task(calling(runner, *self._inputs.singles))], job.settings.seed)
         trial = Trial(
@@ -107,9 +98,7 @@ class Screen:
         )
         sample = runner(job.sample())
         self.scores, self.no_cascade = find_scores(job, sample)
-        seen = job.see(
-            runner, job.splits.select, found.load.batch_size, job.deadline.at(0.2), self.scores
-        )
+        seen = self._of_original(plan, runner, found.load)
         trial.seen, trial.select = (
             seen,
             self._job.paired(seen.losses, seen.losses, job.splits.select),
@@ -118,15 +107,30 @@ class Screen:
             trial.peak_memory_bytes = peak_of(plan, self._inputs)
         return Baseline(trial, runner, sample, seen)
 
+    def _of_original(self, plan: Plan, runner: Runner, load: Load) -> Seen:
+        """Return the original's answers to the select split, as many as time allows."""
+        job, indices = self._job, self._job.splits.select
+        key = answers_key(job, plan, self.scores)
+        known = _recalled(job, key, None)
+        if known is not None and len(known) == len(indices):
+            return known
+        seen = job.see(runner, indices, load.batch_size, job.deadline.at(0.2), self.scores)
+        job.recall.keep_answers(key, seen.answers, seen.logits)
+        return seen
+
     def engines(self, graph: Graph) -> list[list[Engine]]:
         """Return the engines to try on a graph, grouped by arithmetic."""
-        return engine_options(
+        options = engine_options(
             graph,
             self._job.hardware,
             BATCH_SIZES if self._job.fixed_batch is None else (),
             is_throughput=self._job.budget.objective in ("throughput", "energy"),
             is_tiny=self.baseline.trial.latency_s < TINY_S,
         )
+        same = self.baseline.trial.plan.last
+        if graph.model.digest != same.graph.model.digest:
+            return options
+        return [engines for engines in options if engines != [same.engine]]  # timed already
 
     @property
     def has_time(self) -> bool:
@@ -156,17 +160,13 @@ class Screen:
 
     def _look(self, graph: Graph, engines: list[Engine]) -> Trial:
         job = self._job
-        trial = self._measured(graph, engines)
-        if job.budget.objective == "memory":
-            trial.peak_memory_bytes = peak_of(trial.plan, self._inputs)
-        price = cost_of(job)(trial) / cost_of(job)(self.baseline.trial)
+        trial = self.comparison.alone(graph, engines, self._ask)
+        price = self._price(trial)
         if price > TOO_DEAR:
             trial.refusals.append(no_gain(job, price))
             return trial
-        with trial.plan.compile() as runner:
-            where = job.model.origin.source
-            judge(self.baseline.sample, runner(job.sample()), where, trial.is_original)
-            trial.seen = self._see(runner, trial.load)
+        if trial.seen is None:  # its timings were known
+            trial.seen = self._known(trial) or self._asked(trial)
         before, after = self.baseline.seen.losses, trial.seen.losses
         trial.select = job.paired(before, after, job.splits.select)
         least = min(HOPELESS, len(self.baseline.seen))
@@ -174,105 +174,81 @@ class Screen:
             trial.refusals.append(f"time ran out after {len(trial.seen)} of {least} examples")
         return trial
 
-    def _measured(self, graph: Graph, engines: list[Engine]) -> Trial:
-        """Return the quickest settings, with quick timings."""
-        job = self._job
-        wants_throughput = job.budget.objective in ("throughput", "energy")
-        load = self.baseline.trial.load
-        size = load.batch_size if wants_throughput else min(self._inputs.by_size)
-        engine = quickest(
-            graph.model,
-            engines,
-            self._inputs.by_size[size][0],
-            is_throughput=wants_throughput,
-            seed=job.settings.seed,
-        )
-        plan = Plan.alone(graph, engine)
-        with plan.compile() as runner:
-            load = self._best_load(plan, runner)
-            plan = Plan((plan.last.quick_at(1, load.batch_size),))
-            return self._compared(plan, runner, load)
+    def _price(self, trial: Trial) -> float:
+        """Return what a variant costs in units of the baseline."""
+        cost = cost_of(self._job)
+        return cost(trial) / cost(self.baseline.trial)
 
-    def measured(self, plan: Plan, escalated: float) -> Trial:
-        """Return a cascade with quick timings, under the load that suits it best.
+    def cascade(self, plan: Plan, asked: tuple[float, ...]) -> Trial:
+        """Return a cascade with quick timings.
 
         Args:
-            plan: two stages.
-            escalated: share of the examples that the last one is asked about.
+            plan: its stages.
+            asked: share of the examples that reaches each stage after the first.
 
         Raises:
             EngineError: a stage does not run.
         """
-        with plan.compile() as runner:
-            load = self._best_load(plan, runner)
-            rows = load.batch_size * escalated
-            # as many as are left of a batch, and some more: rows are added up to that size
-            usual = int(np.ceil(rows + np.sqrt(rows)))
-            first, last = plan.stages
-            stages = (first.quick_at(1, load.batch_size), last.quick_at(1, usual))
-            settled = replace(plan, stages=stages)
-            if settled == plan:
-                return self._compared(plan, runner, load)
-        with settled.compile() as runner:
-            return self._compared(settled, runner, load)
+        return self.comparison.cascade(plan, asked)
 
-    def _best_load(self, plan: Plan, runner: Runner) -> Load:
-        job = self._job
-        engine = plan.stages[0].engine
-        callers = engine.streams if isinstance(engine, OpenVINO) else job.hardware.cores
-        sizes = self._sizes() if plan.is_cascade else BATCH_SIZES
-        turn_s, seed = self._load_turn_s, job.settings.seed
-        return best_load(runner, self._inputs, callers, turn_s, seed, sizes).load
+    def _asked(self, trial: Trial) -> Seen:
+        """Return what a variant says about the select split; of a hopeless one, the beginning.
 
-    def _sizes(self) -> tuple[int, ...]:
-        """Return the batch sizes to try where the graph itself has no size of its own."""
-        decides = self._job.budget.objective in ("throughput", "energy")
-        return (*BATCH_SIZES, *LARGE_BATCH_SIZES) if decides else BATCH_SIZES
-
-    def _compared(self, plan: Plan, runner: Runner, load: Load) -> Trial:
-        """Return quick timings in units of the baseline's, timed in the same moments.
-
-        What the machine does to all, such as another program on it, then cancels out.
+        Raises:
+            EngineError: it does not run.
+            PassError: its answers are not finite, or far off for an exact graph.
         """
-        base = self.baseline
-        before, after, before_load, after_load = probe(
-            [
-                Task(calling(base.runner, *self._inputs.singles)),
-                Task(calling(runner, *self._inputs.singles)),
-                self._loaded(base.runner, base.trial.load),
-                self._loaded(runner, load),
-            ],
-            self._job.settings.seed,
-            limit_s=4.0,
-        )
-        work = base.trial.load.batch_size / load.batch_size
-        example = after_load.wall_per_call_s / before_load.wall_per_call_s * work
-        cpu = after_load.cpu_per_call / before_load.cpu_per_call * work
-        return Trial(
-            plan,
-            load,
-            latency_s=base.trial.latency_s * _latency(plan, before, after),
-            example_s=base.trial.example_s * float(np.median(example)),
-            cpu_s=base.trial.cpu_s * float(np.median(cpu)),
-        )
+        with trial.plan.compile() as runner:
+            self._ask(trial, runner)
+        assert trial.seen is not None
+        return trial.seen
 
-    def _loaded(self, runner: Runner, load: Load) -> Task:
-        batches = self._inputs.by_size[load.batch_size]
-        return Task(calling(runner, *batches), load.concurrency, self._load_turn_s)
+    def _ask(self, trial: Trial, runner: Runner) -> None:
+        """Fill in what a variant says, unless it is too dear anyway."""
+        if self._price(trial) > TOO_DEAR:
+            return
+        trial.seen = self._known(trial)
+        if trial.seen is not None:
+            return
+        job = self._job
+        where = job.model.origin.source
+        judge(self.baseline.sample, runner(job.sample()), where, trial.is_original)
+        trial.seen = self._see(runner, trial.load)
+        key = answers_key(job, trial.plan, self.scores)
+        job.recall.keep_answers(key, trial.seen.answers, trial.seen.logits)
+
+    def _known(self, trial: Trial) -> Seen | None:
+        """Return what an earlier search was told; None where that is not enough."""
+        key = answers_key(self._job, trial.plan, self.scores)
+        return self._enough(_recalled(self._job, key, self.baseline.seen.answers))
+
+    def _enough(self, known: Seen | None) -> Seen | None:
+        """Return as many known answers as would be asked for now; None where some are missing."""
+        if known is None:
+            return None
+        count = len(self.baseline.seen)
+        if len(known) >= count:
+            return known.first(count)
+        first = known.first(HOPELESS)
+        return first if len(first) == HOPELESS and self._is_hopeless(first) else None
 
     def _see(self, runner: Runner, load: Load) -> Seen:
-        job, indices = self._job, self._job.splits.select
-        original = self.baseline.seen
-        count = len(original)
+        indices = self._job.splits.select
+        count = len(self.baseline.seen)
         first = self._seen(runner, indices[: min(HOPELESS, count)], load)
-        counts = PairedCounts.from_correct(original.right[: len(first)], first.right)
-        spread = np.sqrt(max(counts.disagreement, 1 / counts.n) / counts.n)
-        allowed = job.tolerated
-        if self.scores is not None:
-            allowed = max(allowed, FIRST_STAGE_LOSS)
-        if counts.drop - 3 * spread > allowed or count <= HOPELESS:
+        if count <= HOPELESS or self._is_hopeless(first):
             return first
         return self._seen(runner, indices[:count], load)
+
+    def _is_hopeless(self, first: Seen) -> bool:
+        """Say whether the first answers show that far too many are lost."""
+        right = self.baseline.seen.right[: len(first)]
+        counts = PairedCounts.from_correct(right, first.right)
+        spread = np.sqrt(max(counts.disagreement, 1 / counts.n) / counts.n)
+        allowed = self._job.tolerated
+        if self.scores is not None:
+            allowed = max(allowed, FIRST_STAGE_LOSS)
+        return bool(counts.drop - 3 * spread > allowed)
 
     def _seen(self, runner: Runner, indices: Array, load: Load) -> Seen:
         return self._job.see(
@@ -285,11 +261,17 @@ class Screen:
         )
 
 
-def _latency(plan: Plan, before: Timing, after: Timing) -> float:
-    """Return how long one answer takes in units of the baseline's."""
-    if plan.is_cascade:  # its median leaves out what escalates
-        return float(np.median(after.means_s / before.means_s))
-    return float(np.median(after.medians_s / before.medians_s))
+def _recalled(job: Job, key: str, original: Array | None) -> Seen | None:
+    """Return the answers to the select split that an earlier search got; None where unknown."""
+    found = job.recall.answers(key)
+    if found is None:
+        return None
+    answers, logits = found
+    compared = answers if original is None else original
+    count = min(len(answers), len(compared))
+    answers = answers[:count]
+    losses = job.losses(answers, compared, job.splits.select)
+    return Seen(answers, losses, None if logits is None else logits[:count])
 
 
 def reason_of(error: TradewindError) -> str:

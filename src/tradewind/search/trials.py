@@ -40,6 +40,11 @@ class Seen:
     def __len__(self) -> int:
         return len(self.losses)
 
+    def first(self, count: int) -> "Seen":
+        """Return what was said about the first examples."""
+        logits = None if self.logits is None else self.logits[:count]
+        return Seen(self.answers[:count], self.losses[:count], logits)
+
     @property
     def right(self) -> Array:
         """bool[n]: which answers count as right."""
@@ -60,6 +65,7 @@ class Trial:
     select: Paired | None = None
     seen: Seen | None = None  # on the select split
     certificate: Certificate | None = None
+    asked: tuple[float, ...] = ()  # of a cascade, the expected shares of all stages but the first
     answered: tuple[float, ...] = ()  # share of the certify split that each stage answered
     loss: float | None = None
     drop: Drop | None = None

@@ -7,6 +7,7 @@ from tradewind.errors import TradewindError
 from tradewind.passes import Pass
 from tradewind.search.candidates import Graph, quantizers, short, variant_name
 from tradewind.search.cascades import propose
+from tradewind.search.certifying import WORTHWHILE
 from tradewind.search.costs import cost_of
 from tradewind.search.job import Job
 from tradewind.search.making import Maker
@@ -41,13 +42,21 @@ class Attempts:
         # without class scores there are no cascades to keep time for
         has_scores = screen.scores is not None
         self._screened = self._shares.screened if has_scores else self._shares.cascaded
+        self._until = self._screened
         screen.extend(self._screened)
+
+    def _extend(self, share: float) -> None:
+        """Allow looks until another share of the time has passed."""
+        self._until = share
+        self._screen.extend(share)
 
     def run(self) -> None:
         """Try single graphs in the order in which they pay most often, then cascades of them."""
         job = self._job
-        maker = Maker(job.model, job.observe, job.sample())
+        maker = Maker(job.model, job.observe, job.sample(), job.recall, job.hardware.isa)
         self._told.begin("trying variants")
+        # while there is nothing to certify, half of the time for that is better spent here
+        self._extend((self._shares.settled + self._shares.certified) / 2)
         self._look(self._screen.baseline.trial.plan.last.graph)
         base, troubles = maker.base(max(self._left_s, _LEAST_S))
         self.refused += [Refusal("fold", trouble.splitlines()[0]) for trouble in troubles]
@@ -66,7 +75,7 @@ class Attempts:
     @property
     def _left_s(self) -> float:
         """Seconds in which variants may be made."""
-        return self._job.deadline.left_s(self._screened)
+        return self._job.deadline.left_s(self._until)
 
     def _make(
         self, maker: Maker, base: Graph, recipe: Recipe, quantizer: Pass | None = None
@@ -142,7 +151,7 @@ class Attempts:
                 continue
             self._told.step(proposal.name)
             try:
-                trial = screen.measured(proposal.plan, proposal.escalated)
+                trial = screen.cascade(proposal.plan, (proposal.escalated,))
             except TradewindError as error:
                 self.refused.append(Refusal(proposal.name, reason_of(error)))
                 continue
@@ -162,5 +171,7 @@ class Attempts:
             if one.select is not None and one.select.drop < self._job.budget.max_drop
         ]
         best = min(keeping, key=cost, default=baseline)
+        if cost(best) < WORTHWHILE * cost(baseline) and self._until > self._screened:
+            self._extend(self._screened)
         if cost(best) < cost(baseline):
             self._told.best(f"{best.name}, about {cost(baseline) / cost(best):.1f} times")

@@ -1,0 +1,217 @@
+"""Quick timings of variants in units of the baseline's, taken in the same moments."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import final
+
+import numpy as np
+
+from tradewind.engines import Engine, OpenVINO
+from tradewind.measure import Task, Timing, calling
+from tradewind.runners import Runner
+from tradewind.search.candidates import Graph
+from tradewind.search.finals import peak_of
+from tradewind.search.job import Job
+from tradewind.search.keys import look_key
+from tradewind.search.plans import Plan
+from tradewind.search.probing import (
+    BATCH_SIZES,
+    LARGE_BATCH_SIZES,
+    LOAD_TURN_S,
+    TURN_S,
+    Inputs,
+    Throughput,
+    best_load,
+    probe,
+    quickest,
+)
+from tradewind.search.recalling import Look
+from tradewind.search.trials import Load, Trial
+
+_LOAD_ROUNDS = 2  # where it is not what counts
+
+
+@final
+@dataclass(frozen=True)
+class Comparison:
+    """Compares variants with the baseline, or recalls what came of that before.
+
+    What the machine does to all, such as another program on it, cancels out in the ratios.
+
+    Args:
+        job: what the search works on.
+        inputs: batches of real inputs.
+        baseline: the original with its timings.
+        runner: of the baseline.
+    """
+
+    job: Job
+    inputs: Inputs
+    baseline: Trial
+    runner: Runner
+
+    def alone(
+        self, graph: Graph, engines: list[Engine], then: Callable[[Trial, Runner], None]
+    ) -> Trial:
+        """Return one graph on the quickest of some engines.
+
+        Args:
+            graph: what would run.
+            engines: settings of one engine with one arithmetic.
+            then: what is done while it is ready to answer, if it had to be compiled at all.
+
+        Raises:
+            EngineError: an engine cannot run the graph.
+        """
+        job = self.job
+        key = look_key(job, [graph.model], engines)
+        known = job.recall.look(key)
+        if known is not None and known.choice < len(engines) and self._has(known):
+            return self._trial(Plan.alone(graph, engines[known.choice]), known)
+        size = self.baseline.load.batch_size if self._wants_load else min(self.inputs.by_size)
+        engine = quickest(
+            graph.model,
+            engines,
+            self.inputs.by_size[size][0],
+            is_throughput=self._wants_load,
+            seed=job.settings.seed,
+        )
+        plan = Plan.alone(graph, engine)
+        with plan.compile() as runner:
+            load = self._load(plan, runner)
+            look = self._look(_settled(plan, load), runner, load, engines.index(engine))
+            job.recall.keep_look(key, look)
+            trial = self._trial(plan, look)
+            then(trial, runner)
+        return trial
+
+    def cascade(self, plan: Plan, asked: tuple[float, ...]) -> Trial:
+        """Return a cascade.
+
+        Args:
+            plan: its stages.
+            asked: share of the examples that reaches each stage after the first.
+
+        Raises:
+            EngineError: a stage does not run.
+        """
+        job = self.job
+        models = [stage.graph.model for stage in plan.stages]
+        engines = [stage.engine for stage in plan.stages]
+        key = look_key(job, models, engines, plan.rules)
+        known = job.recall.look(key)
+        if known is not None and self._has(known):
+            return self._trial(plan, known, asked)
+        with plan.compile() as runner:
+            load = self._load(plan, runner)
+            settled = _settled(plan, load, asked)
+            look = self._look(plan, runner, load, 0) if settled == plan else None
+        if look is None:
+            with settled.compile() as runner:
+                look = self._look(settled, runner, load, 0)
+        job.recall.keep_look(key, look)
+        return self._trial(plan, look, asked)
+
+    def settle(self, trial: Trial) -> None:
+        """Give a variant the load that suits it best, where that was not looked for before."""
+        if self._wants_load or trial.is_baseline:
+            return
+        with trial.plan.compile() as runner:
+            found = self._best_load(trial.plan, runner)
+        trial.plan = _settled(trial.plan, found.load, trial.asked)
+        trial.load = found.load
+
+    @property
+    def _objective(self) -> str:
+        return self.job.budget.objective
+
+    @property
+    def _wants_load(self) -> bool:
+        """Whether answers under load are what counts."""
+        return self._objective not in ("latency", "memory")
+
+    def _has(self, known: Look) -> bool:
+        return known.batch_size in self.inputs.by_size
+
+    def _load(self, plan: Plan, runner: Runner) -> Load:
+        """Return the best load where it counts, else that of the baseline."""
+        return self._best_load(plan, runner).load if self._wants_load else self.baseline.load
+
+    def _best_load(self, plan: Plan, runner: Runner) -> Throughput:
+        job = self.job
+        engine = plan.stages[0].engine
+        callers = engine.streams if isinstance(engine, OpenVINO) else job.hardware.cores
+        sizes = sizes_for(job) if plan.is_cascade else BATCH_SIZES
+        turn_s = load_turn_s(job)
+        return best_load(runner, self.inputs, callers, turn_s, job.settings.seed, sizes)
+
+    def _look(self, plan: Plan, runner: Runner, load: Load, choice: int) -> Look:
+        base, seed = self.baseline, self.job.settings.seed
+        singles = [Task(calling(one, *self.inputs.singles)) for one in (self.runner, runner)]
+        loads = [self._loaded(self.runner, base.load), self._loaded(runner, load)]
+        if self._wants_load:
+            before, after, before_load, after_load = probe([*singles, *loads], seed, limit_s=4.0)
+        else:
+            before, after = probe(singles, seed)
+            before_load, after_load = probe(loads, seed, rounds=_LOAD_ROUNDS, limit_s=0.5)
+        work = base.load.batch_size / load.batch_size
+        is_memory = self._objective == "memory"
+        return Look(
+            choice,
+            load.batch_size,
+            load.concurrency,
+            _latency(plan, before, after),
+            float(np.median(after_load.wall_per_call_s / before_load.wall_per_call_s * work)),
+            float(np.median(after_load.cpu_per_call / before_load.cpu_per_call * work)),
+            peak_of(plan, self.inputs) if is_memory and not plan.is_cascade else None,
+        )
+
+    def _loaded(self, runner: Runner, load: Load) -> Task:
+        batches = self.inputs.by_size[load.batch_size]
+        return Task(calling(runner, *batches), load.concurrency, load_turn_s(self.job))
+
+    def _trial(self, plan: Plan, look: Look, asked: tuple[float, ...] = ()) -> Trial:
+        base = self.baseline
+        load = Load(look.batch_size, look.concurrency)
+        return Trial(
+            _settled(plan, load, asked),
+            load,
+            latency_s=base.latency_s * look.latency,
+            example_s=base.example_s * look.example,
+            cpu_s=base.cpu_s * look.cpu,
+            asked=asked,
+            peak_memory_bytes=look.peak_memory_bytes,
+        )
+
+
+def wants_load(job: Job) -> bool:
+    """Say whether answers under load are what counts, rather than one of them."""
+    return job.budget.objective not in ("latency", "memory")
+
+
+def sizes_for(job: Job) -> tuple[int, ...]:
+    """Return the batch sizes to try where the graph itself has no size of its own."""
+    return (*BATCH_SIZES, *LARGE_BATCH_SIZES) if wants_load(job) else BATCH_SIZES
+
+
+def load_turn_s(job: Job) -> float:
+    """Return how long a load is timed: longer where it decides."""
+    return LOAD_TURN_S if wants_load(job) else TURN_S
+
+
+def _settled(plan: Plan, load: Load, asked: tuple[float, ...] = ()) -> Plan:
+    """Return a plan with code of its own for one example and for the batches of its load."""
+    first, *others = plan.stages
+    settled = [first.quick_at(1, load.batch_size)]
+    for stage, share in zip(others, asked, strict=True):
+        rows = load.batch_size * share
+        # as many as are left of a batch, and some more: rows are added up to that size
+        settled.append(stage.quick_at(1, int(np.ceil(rows + np.sqrt(rows)))))
+    return replace(plan, stages=tuple(settled))
+
+
+def _latency(plan: Plan, before: Timing, after: Timing) -> float:
+    """Return how long one answer takes in units of the baseline's."""
+    if plan.is_cascade:  # its median leaves out what escalates
+        return float(np.median(after.means_s / before.means_s))
+    return float(np.median(after.medians_s / before.medians_s))
