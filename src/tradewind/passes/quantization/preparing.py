@@ -5,6 +5,7 @@ import onnx
 from tradewind.errors import PassError
 from tradewind.model import Model
 from tradewind.passes.contract import Change, Observed
+from tradewind.passes.inner import reads
 from tradewind.passes.quantization.front_end import name_nodes
 from tradewind.tensors import Array
 
@@ -62,6 +63,7 @@ def quantized(model: Model, proto: onnx.ModelProto) -> Change:
     if not weights and not dense:
         raise PassError(model.origin.source, "an operator with weights to quantize", "none")
     _unlist_weights(proto)
+    _sort(proto)
     try:
         onnx.checker.check_model(proto, full_check=True)
     except Exception as error:  # shape inference raises classes of its own
@@ -79,3 +81,23 @@ def _unlist_weights(proto: onnx.ModelProto) -> None:
     del proto.graph.input[:]
     proto.graph.input.extend(inputs)
     proto.ir_version = max(proto.ir_version, 4)
+
+
+def _sort(proto: onnx.ModelProto) -> None:
+    """Put nodes after those that they read from; quantizers overlook what branches read."""
+    missing = {name for node in proto.graph.node for name in node.output}
+    waiting = list(proto.graph.node)
+    ready: list[onnx.NodeProto] = []
+    while waiting:
+        later = []
+        for node in waiting:
+            if missing.isdisjoint(reads(node)):
+                ready.append(node)
+                missing.difference_update(node.output)
+            else:
+                later.append(node)
+        if len(later) == len(waiting):  # a cycle, which the check of the graph tells about
+            return
+        waiting = later
+    del proto.graph.node[:]
+    proto.graph.node.extend(ready)

@@ -1,7 +1,6 @@
 """Static int8 by ONNX Runtime's quantizer."""
 
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal, final
@@ -12,9 +11,9 @@ from tradewind.errors import PassError, SettingError
 from tradewind.model import Model
 from tradewind.passes.contract import Change, Needs, Observed, Pass
 from tradewind.passes.quantization.front_end import FrontEnd, front_end
-from tradewind.passes.quantization.preparing import calibration_batches, prepared, quantized
+from tradewind.passes.quantization.preparing import prepared, quantized
+from tradewind.passes.quantization.ranges import Calibration, Ranges, Rule, observed_ranges
 from tradewind.passes.silence import silenced
-from tradewind.tensors import Array
 
 _MIN_OPSET = 13
 """Before it, weights cannot be dequantized channel by channel."""
@@ -33,7 +32,7 @@ class QuantizeStatic(Pass):
     is_symmetric: bool = False  # whether activation ranges are centred on zero
     per_channel: bool = True
     reduce_range: bool = False  # 7-bit weights, for CPUs whose int8 products saturate
-    calibration: Literal["minmax", "percentile", "entropy"] = "minmax"
+    calibration: Calibration = "minmax"
     percentile: float = 99.99
     examples: int = 200
     front_end: FrontEnd = "float"
@@ -41,6 +40,9 @@ class QuantizeStatic(Pass):
     def __post_init__(self) -> None:
         if not 50 < self.percentile <= 100:
             raise SettingError("percentile", "more than 50, at most 100", str(self.percentile))
+        if self.activations == "s8" and self.weights == "u8":
+            hint = "no kernel multiplies signed activations with unsigned weights."
+            raise SettingError("weights", "s8 where activations are s8", "u8", hint)
         if self.examples < 1:
             raise SettingError("examples", "1 or more", str(self.examples))
 
@@ -48,50 +50,53 @@ class QuantizeStatic(Pass):
         return Needs(examples=self.examples)
 
     def apply(self, model: Model, seen: Observed) -> Change:
-        # imported here because it costs a second that serving never needs
-        from onnxruntime import quantization as ortq
-
-        kinds = {"u8": ortq.QuantType.QUInt8, "s8": ortq.QuantType.QInt8}
-        methods = {
-            "minmax": ortq.CalibrationMethod.MinMax,
-            "percentile": ortq.CalibrationMethod.Percentile,
-            "entropy": ortq.CalibrationMethod.Entropy,
-        }
         if (opset := model.graph.opset_imports.get("", 0)) < _MIN_OPSET:
             hint = "upgrade the graph with `UpgradeOpset` first."
             raise PassError(model.origin.source, f"opset {_MIN_OPSET}", f"opset {opset}", hint)
-        batches = calibration_batches(model, seen, 8)
         proto = prepared(model)
+        rule = Rule(self.calibration, self.percentile, self.is_symmetric)
+        spared = set(front_end(proto)) if self.front_end == "float" else set()
+        kinds = known_kinds()
+        nodes = [
+            node for node in proto.graph.node if node.op_type in kinds and node.name not in spared
+        ]
+        ranges = observed_ranges(model, proto, seen, rule, nodes)
+        spared |= ranges.unbounded(proto)
+        return quantized(model, self._quantize(proto, ranges, spared, model.origin.source))
+
+    def _quantize(
+        self, proto: onnx.ModelProto, ranges: Ranges, spared: set[str], where: str
+    ) -> onnx.ModelProto:
+        # imported here because it costs a second that serving never needs
+        from onnxruntime import quantization as ortq
+        from onnxruntime.quantization.calibrate import save_tensors_data
+
+        kinds = {"u8": ortq.QuantType.QUInt8, "s8": ortq.QuantType.QInt8}
+        method = ortq.CalibrationMethod.MinMax  # of what is read back: ranges and nothing else
         with tempfile.TemporaryDirectory(prefix="tradewind-") as folder, silenced():
-            path = Path(folder) / "quantized.onnx"
+            path, known = Path(folder) / "quantized.onnx", Path(folder) / "ranges.json"
             try:
+                save_tensors_data(ortq.calibrate.TensorsData(method, ranges.pairs()), known)
                 ortq.quantize_static(
                     proto,
                     path,
-                    _Reader(batches),
                     quant_format=ortq.QuantFormat.QDQ,
                     per_channel=self.per_channel,
                     reduce_range=self.reduce_range,
                     activation_type=kinds[self.activations],
                     weight_type=kinds[self.weights],
-                    calibrate_method=methods[self.calibration],
-                    nodes_to_exclude=front_end(proto) if self.front_end == "float" else [],
-                    extra_options={
-                        "ActivationSymmetric": self.is_symmetric,
-                        "CalibTensorRangeSymmetric": self.is_symmetric,
-                        "CalibPercentile": self.percentile,
-                        # the calibrators keep every activation of one stride in memory
-                        "CalibStridedMinMax": 1,
-                    },
+                    calibrate_method=method,
+                    calibration_cache_path=known,
+                    nodes_to_exclude=sorted(spared),
+                    extra_options={"ActivationSymmetric": self.is_symmetric},
                 )
             except Exception as error:  # the quantizer raises whatever its parts raise
                 raise PassError(
-                    model.origin.source,
+                    where,
                     "a graph that ONNX Runtime can quantize",
                     f"{type(error).__name__}: {error}",
                 ) from error
-            proto = onnx.load(path)
-        return quantized(model, proto)
+            return onnx.load(path)
 
     @property
     def label(self) -> str:
@@ -106,18 +111,9 @@ class QuantizeStatic(Pass):
         return f"int8 {' '.join(notes)}"
 
 
-class _Reader:
-    """Hands the calibrator one range of the examples at a time."""
+def known_kinds() -> set[str]:
+    """Return the operators that ONNX Runtime's quantizer knows."""
+    # imported here because it costs a second that serving never needs
+    from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
 
-    def __init__(self, batches: list[dict[str, Array]]) -> None:
-        self._batches = batches
-        self._left: Iterator[dict[str, Array]] = iter(batches)
-
-    def __len__(self) -> int:
-        return len(self._batches)
-
-    def set_range(self, start_index: int, end_index: int) -> None:
-        self._left = iter(self._batches[start_index:end_index])
-
-    def get_next(self) -> dict[str, Array] | None:
-        return next(self._left, None)
+    return {*QDQRegistry, *QLinearOpsRegistry}
