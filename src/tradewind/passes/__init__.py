@@ -8,6 +8,7 @@ from tradewind.passes.isolation import PASSES, apply_isolated
 from tradewind.passes.pruning import (
     DropBlocks,
     Factorize,
+    LowerResolution,
     PruneChannels,
     PruneTrees,
     RemoveUnused,
@@ -25,6 +26,7 @@ __all__ = [
     "DropBlocks",
     "Factorize",
     "Fold",
+    "LowerResolution",
     "Needs",
     "Observed",
     "Pass",

@@ -22,6 +22,7 @@ from tradewind.passes.fold import Fold
 from tradewind.passes.pruning import (
     DropBlocks,
     Factorize,
+    LowerResolution,
     PruneChannels,
     PruneTrees,
     RemoveUnused,
@@ -40,6 +41,7 @@ PASSES: tuple[type[Pass], ...] = (
     QuantizeNNCF,
     PruneChannels,
     DropBlocks,
+    LowerResolution,
     Factorize,
     Sparsify,
     RemoveUnused,

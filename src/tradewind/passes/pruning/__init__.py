@@ -1,7 +1,8 @@
-"""Smaller models from the graph and examples alone: fewer channels, blocks, ranks, trees."""
+"""Smaller models from the graph and examples alone: fewer channels, blocks, trees, pixels."""
 
 from tradewind.passes.pruning.drop_blocks import DropBlocks
 from tradewind.passes.pruning.factorize import Factorize
+from tradewind.passes.pruning.lower_resolution import LowerResolution
 from tradewind.passes.pruning.prune_channels import PruneChannels
 from tradewind.passes.pruning.prune_trees import PruneTrees
 from tradewind.passes.pruning.remove_unused import RemoveUnused
@@ -11,6 +12,7 @@ from tradewind.passes.pruning.sparsify import Sparsify
 __all__ = [
     "DropBlocks",
     "Factorize",
+    "LowerResolution",
     "PruneChannels",
     "PruneTrees",
     "RemoveUnused",
