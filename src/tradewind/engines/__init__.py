@@ -4,6 +4,7 @@ from tradewind.engines.engine import Engine
 from tradewind.engines.onedal import OneDAL
 from tradewind.engines.onnxruntime import OnnxRuntime
 from tradewind.engines.openvino import OpenVINO
+from tradewind.engines.profiling import Step
 from tradewind.engines.pytorch import PyTorch
 from tradewind.engines.stages import compile_stages
 
@@ -15,4 +16,13 @@ ENGINES: tuple[type[Engine], ...] = (
 )
 """Every engine that is installed: those of the core, and those of extras that are there."""
 
-__all__ = ["ENGINES", "Engine", "OneDAL", "OnnxRuntime", "OpenVINO", "PyTorch", "compile_stages"]
+__all__ = [
+    "ENGINES",
+    "Engine",
+    "OneDAL",
+    "OnnxRuntime",
+    "OpenVINO",
+    "PyTorch",
+    "Step",
+    "compile_stages",
+]

@@ -1,13 +1,15 @@
 """The one interface of every runtime."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from tradewind.engines.profiling import Step
 from tradewind.errors import UnsupportedModel
 from tradewind.model import Model
 from tradewind.runners import Runner
-from tradewind.tensors import Datatype
+from tradewind.tensors import Datatype, Tensors
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,16 @@ class Engine(ABC):
             UnsupportedModel: the runtime cannot run this model; names the operator where it can.
             ModelError: the model is no ONNX graph.
         """
+
+    def profile(self, model: Model, batches: Sequence[Tensors]) -> list[Step]:
+        """Return what an answer consists of, with the least time of each step over `batches`.
+
+        Nothing where the runtime does not say; measuring makes answers a little slower.
+
+        Raises:
+            EngineError: the runtime cannot run this model.
+        """
+        return []
 
     @property
     @abstractmethod

@@ -1,13 +1,18 @@
 """ONNX Runtime on the CPU."""
 
+import json
 import re
+import tempfile
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal, final
+from pathlib import Path
+from typing import Any, ClassVar, Literal, final
 
 from tradewind.engines.engine import Engine, check_datatypes
 from tradewind.engines.foreign import hint_about_foreign
 from tradewind.engines.known_wrong import refuse_known_wrong
 from tradewind.engines.onnxruntime_wrong import ONNX_RUNTIME_WRONG
+from tradewind.engines.profiling import Step, quickest
 from tradewind.engines.stamps import newer_operators, restamp
 from tradewind.engines.untracked import ort
 from tradewind.errors import EngineError, SettingError, UnsupportedModel
@@ -52,6 +57,23 @@ class OnnxRuntime(Engine):
     def compile(self, model: Model) -> Runner:
         check_datatypes(model, "ONNX Runtime", (Datatype.BF16,))
         refuse_known_wrong(model, "ONNX Runtime", ONNX_RUNTIME_WRONG)
+        return _Session(self._session(model, self._options()), model.signature)
+
+    def profile(self, model: Model, batches: Sequence[Tensors]) -> list[Step]:
+        with tempfile.TemporaryDirectory(prefix="tradewind-") as folder:
+            options = self._options()
+            options.enable_profiling = True
+            options.profile_file_prefix = f"{folder}/profile"
+            session = self._session(model, options)
+            try:
+                for batch in batches:
+                    session.run(None, dict(batch))
+            except Exception as error:
+                raise EngineError("onnxruntime", "an answer", _reason(error)) from error
+            events = json.loads(Path(session.end_profiling()).read_bytes())
+        return quickest(_answers(events))
+
+    def _options(self) -> ort.SessionOptions:
         options = ort.SessionOptions()
         options.intra_op_num_threads = self.threads
         options.graph_optimization_level = _OPTIMIZATION[self.optimization]
@@ -59,6 +81,9 @@ class OnnxRuntime(Engine):
             "session.intra_op.allow_spinning", "1" if self.spin else "0"
         )
         options.log_severity_level = 4  # errors arrive as exceptions
+        return options
+
+    def _session(self, model: Model, options: ort.SessionOptions) -> ort.InferenceSession:
         try:
             session = _open(model, options)
         except UnsupportedModel:
@@ -68,7 +93,7 @@ class OnnxRuntime(Engine):
             raise UnsupportedModel(model.origin.source, _EXPECTED, _reason(error), hint) from error
         # it keeps the file to begin again with other providers: a second copy of every weight
         session._model_bytes = None
-        return _Session(session, model.signature)
+        return session
 
 
 @final
@@ -114,6 +139,20 @@ def _open(model: Model, options: ort.SessionOptions) -> ort.InferenceSession:
     return ort.InferenceSession(older.SerializeToString(), options, providers=_PROVIDERS)
 
 
+def _answers(events: list[dict[str, Any]]) -> Iterator[list[Step]]:
+    """Yield the steps of each answer; the profile is a list of events, in the order they ended."""
+    steps: list[Step] = []
+    for event in events:
+        name = str(event["name"])
+        if event["cat"] == "Node" and name.endswith(_STEP):
+            kind = str(event["args"]["op_name"])
+            steps.append(Step((name.removesuffix(_STEP),), kind, event["dur"] / 1e6))
+        elif name == "model_run":
+            yield steps
+            steps = []
+
+
+_STEP = "_kernel_time"
 _EXPECTED = "a model that ONNX Runtime can run"
 _PROVIDERS = ["CPUExecutionProvider"]
 _TOO_NEW = ("Unsupported model IR version", "is under development")

@@ -6,7 +6,7 @@ import contextlib
 import functools
 import importlib.metadata
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import ClassVar, Literal, final
@@ -18,7 +18,9 @@ from tradewind.engines.flattening import flatten_softmax
 from tradewind.engines.foreign import hint_about_foreign
 from tradewind.engines.infinities import repair_maxima
 from tradewind.engines.known_wrong import refuse_known_wrong, refuse_newer_attributes
+from tradewind.engines.openvino_steps import Merged, executed, merged
 from tradewind.engines.openvino_wrong import NEWEST_OPSET, OPENVINO_WRONG
+from tradewind.engines.profiling import Step, quickest
 from tradewind.engines.reductions import repair_reductions
 from tradewind.engines.ties import keep_order_of_ties
 from tradewind.engines.untracked import ov
@@ -81,6 +83,13 @@ class OpenVINO(Engine):
         compiled.prepare(None)  # an unsupported operator shows here, not at the first request
         return compiled
 
+    def profile(self, model: Model, batches: Sequence[Tensors]) -> list[Step]:
+        compiled = _Compiled(self, model, {"PERF_COUNT": True})
+        try:
+            return quickest([compiled.steps(batch) for batch in batches])
+        finally:
+            compiled.close()
+
     @property
     def properties(self) -> dict[str, str | int]:
         """The settings as the runtime names them."""
@@ -135,12 +144,16 @@ class _Requests:
 class _Compiled(Runner):
     """One model compiled for the batch sizes that were asked for."""
 
-    def __init__(self, engine: OpenVINO, model: Model) -> None:
+    def __init__(
+        self, engine: OpenVINO, model: Model, also: Mapping[str, bool] | None = None
+    ) -> None:
         self._engine = engine
+        self._properties = {**engine.properties, **(also or {})}
         self._model = model
         self._by_size: dict[int | None, _Requests] = {}
         self._lock = threading.Lock()
         self._is_closed = False
+        self._merged: Merged = {}
 
     @property
     def signature(self) -> Signature:
@@ -164,6 +177,13 @@ class _Compiled(Runner):
                 }
         except (RuntimeError, TypeError, ValueError) as error:  # all three come from its binding
             raise EngineError("openvino", "an answer", _reason(error)) from error
+
+    def steps(self, inputs: Tensors) -> list[Step]:
+        """Answer, and return what that consisted of; the graph was compiled with counters."""
+        self(inputs)
+        with self.prepare(self._size(inputs)).one() as request:  # the one that has just answered
+            self._merged = self._merged or merged(request.get_compiled_model())
+            return executed(request, self._merged)
 
     def prepare(self, size: int | None) -> _Requests:
         """Compile for one batch size (None: any), unless that was done before."""
@@ -228,7 +248,7 @@ class _Compiled(Runner):
                         for port in graph.inputs
                     }
                 )
-            return core().compile_model(graph, "CPU", self._engine.properties)
+            return core().compile_model(graph, "CPU", self._properties)
         except RuntimeError as error:
             raise UnsupportedModel(
                 self._model.origin.source,
