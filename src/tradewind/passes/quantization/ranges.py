@@ -168,7 +168,8 @@ def _by_entropy(counts: Counts, edges: Edges) -> tuple[float, float]:
     half = int(max(-numbers[0], numbers[-1] + 1))  # bins on one side
     whole = np.zeros(2 * half, np.int64)
     whole[numbers + half] = counts
-    if half <= _LEVELS // 2:
+    # so few different values are no distribution: clipping some of them would gain nothing
+    if half <= _LEVELS // 2 or np.count_nonzero(counts) <= _LEVELS:
         return -half * width, half * width
     reaches = np.unique(np.linspace(_LEVELS // 2, half, _CANDIDATES).astype(np.int64))
     losses = [_divergence(whole, half - reach, half + reach) for reach in reaches]
