@@ -1,0 +1,1 @@
+"""Tradewind beside other optimizers of models, on the same models, data and machine."""

@@ -1,0 +1,59 @@
+"""What Tradewind itself makes of a case."""
+
+import shutil
+import time
+from dataclasses import dataclass
+from typing import final
+
+from benchmarks.optimizers.prepared import OBJECTIVES, Objective, Prepared
+
+from tradewind.bundle import Bundle, open_bundle, write_bundle
+from tradewind.search import SearchSettings, optimize, pack, texts
+
+
+@final
+@dataclass(frozen=True)
+class Found:
+    """The bundle of one search.
+
+    Args:
+        objective: what it was to improve.
+        bundle: what it wrote.
+        took_s: how long it took.
+    """
+
+    objective: Objective
+    bundle: Bundle
+    took_s: float
+
+
+def search(
+    prepared: Prepared, settings: SearchSettings, *, is_reused: bool
+) -> dict[Objective, Found]:
+    """Search for the lowest latency and for the highest throughput.
+
+    Args:
+        prepared: the model with its examples.
+        settings: how long and how hard each search is.
+        is_reused: whether a bundle that is there will do.
+    """
+    return {
+        objective: _search(prepared, objective, settings, is_reused=is_reused)
+        for objective in OBJECTIVES
+    }
+
+
+def _search(
+    prepared: Prepared, objective: Objective, settings: SearchSettings, *, is_reused: bool
+) -> Found:
+    target = prepared.folder / f"{objective}.tw"
+    if not (is_reused and target.exists()):
+        shutil.rmtree(target, ignore_errors=True)
+        begin = time.monotonic()
+        outcome = optimize(prepared.model, prepared.dataset, prepared.budget(objective), settings)
+        manifest, models = pack(outcome, "python benchmarks/optimizers/run.py")
+        write_bundle(target, manifest, models, "", texts(outcome))
+        took_s = time.monotonic() - begin
+        (prepared.folder / f"{objective}.seconds").write_text(f"{took_s:.1f}")
+    seconds = (prepared.folder / f"{objective}.seconds").read_text()
+    return Found(objective, open_bundle(target), float(seconds))
