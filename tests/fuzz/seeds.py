@@ -7,6 +7,7 @@ import struct
 import ml_dtypes
 import numpy as np
 from PIL import Image
+from tests.serve.wire.http.lines import chunked, post
 
 from tradewind.tensors import Array, Datatype
 
@@ -22,6 +23,11 @@ def seeds() -> dict[str, list[bytes]]:
     """Return bytes by the name of the target that they are for."""
     names = [datatype for datatype in Datatype if datatype not in (Datatype.FP16, Datatype.BF16)]
     return {
+        "http_stream": [
+            post(b"abc") + chunked(b"d", b"ef", trailer=b"A: b\r\n") + post(b"g", "/x?y"),
+            post(b"a", "/", "Expect: 100-continue")
+            + b"HEAD / HTTP/1.0\r\nConnection: close\r\n\r\n",
+        ],
         "json_body": [_json(datatype, nested) for datatype in names for nested in (False, True)]
         + [json.dumps({"inputs": [_item("fixed", "FP32", [2, 2], [1, 2, 3, 4])]}).encode()]
         + [json.dumps({"inputs": [_item("fp32", "FP32", [0, 3], [])]}).encode()],

@@ -1,11 +1,13 @@
 """What is fed with any bytes: each either takes them, or refuses them as it should."""
 
+import asyncio
 import json
 import math
 from collections.abc import Callable
 from typing import Any, final
 
 import numpy as np
+from tests.serve.wire.http.lines import Line
 
 from tradewind.data import Preprocessing
 from tradewind.errors import RequestError
@@ -117,7 +119,31 @@ def accept_header(data: bytes) -> None:
     assert accepted(data.decode("latin-1")) in (None, "gzip", "deflate")
 
 
+def http_stream(data: bytes) -> None:
+    """What a client writes; the answers are the same however it is cut on the way."""
+    asyncio.run(_both_ways(data))
+
+
+async def _both_ways(data: bytes) -> None:
+    whole, cut = await _spoken(data, len(data) or 1), await _spoken(data, 7)
+    assert whole == cut, (whole, cut)
+
+
+async def _spoken(data: bytes, size: int) -> tuple[object, bool]:
+    line = Line()
+    for start in range(0, len(data), size):
+        line.feed(data[start : start + size])
+        if start % 3 == 0:
+            await line.settle()
+    await line.settle()
+    line.connection.connection_lost(None)
+    await line.settle()
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    return (line.answers(), line.desk.seen), line.wire.is_closed
+
+
 TARGETS: tuple[Target, ...] = (
+    http_stream,
     json_body,
     binary_body,
     raw_body,

@@ -75,6 +75,7 @@ SPICE = [
     b"NaN", b"-Infinity", b"null", b"1e999", b"-0", b"1" * 400, b"[" * 200, b"\xff", b"\\ud800",
     b'"data":', b'"shape":[', b"-1", b"9223372036854775808", b"true", b'""', b"{}", b"\x00",
     b'"binary_data_size":', b"1.0", b"0.5", b'"classification":',
+    b"\r\n", b"\r\n\r\n", b"\n", b"Transfer-Encoding: chunked\r\n", b"Content-Length: 3\r\n",
 ]  # fmt: skip
 
 

@@ -10,7 +10,7 @@ import pytest
 
 RUNS = 5
 LIMIT_S = 0.3
-HEAVY = ("torch", "tensorflow", "openvino", "onnxruntime", "nncf", "sklearn", "pyarrow", "granian")
+HEAVY = ("torch", "tensorflow", "openvino", "onnxruntime", "nncf", "sklearn", "pyarrow")
 
 _CHILD = """
 import json, sys, time

@@ -1,36 +1,38 @@
-"""One port with what listens there, exchanged while it is in use."""
+"""The port of HTTP, from the first connection to the last."""
 
 import asyncio
+import asyncio.sslproto
 import contextlib
 import logging
-
-from granian.constants import HTTPModes
-from granian.http import HTTP1Settings
-from granian.server.embed import Server as Granian
+import socket
+import time
 
 from tradewind.errors import SettingError
-from tradewind.serve.port import ClaimedPort, listens_here
+from tradewind.serve.port import ClaimedPort
 from tradewind.serve.security import Certificates
 from tradewind.serve.settings import Settings
 from tradewind.serve.wire import App
+from tradewind.serve.wire.http import Connection, Limits, Site
 
 _log = logging.getLogger("tradewind.serve")
 
-_OVERLAP_S = 1.0  # in which both listen; the old one must not stop before the new one has begun
-_QUIET_LOG = {"incremental": True, "formatters": {}, "handlers": {}, "loggers": {}}
+_BACKLOG = 4096
+_AT_ONCE = 64  # connections accepted before others have their turn
+_LOOK_S = 1.0
+_HANDSHAKE_S = 10.0
+_TLS_BUFFER_BYTES = 1 << 14
 
 
 class Listener:
-    """Granian on one port.
+    """Accepts connections on one port, as long as there is room for them.
 
-    Granian reads certificates once. When they change, a second Granian begins to listen on the
-    same port before the first one stops: the kernel gives new connections to either, requests
-    that have begun are answered to their end, and connections between two requests are closed.
+    When certificates change, new connections get the new ones at once; the others are closed
+    between two requests.
 
     Args:
         app: answers what comes in.
         port: claimed, so that others cannot take it.
-        settings: limits of connections and of headers.
+        settings: limits of connections.
         certificates: for TLS; None for plain HTTP.
     """
 
@@ -43,11 +45,20 @@ class Listener:
     ) -> None:
         self.app = app
         self._port = port
-        self._settings = settings
+        self._max_connections = settings.max_connections
         self._certificates = certificates
         self._watched = () if certificates is None else certificates.watched()
-        self._current: tuple[Granian, asyncio.Task[None]] | None = None
-        self._leaving: set[asyncio.Task[None]] = set()
+        self._context = None if certificates is None else certificates.context()
+        if certificates is not None:
+            # asyncio would hold 256 KiB for each connection, also for one that is idle
+            asyncio.sslproto.SSLProtocol.max_size = _TLS_BUFFER_BYTES
+        limits = Limits(settings.header_timeout_s, settings.read_timeout_s)
+        self._site = Site(app, limits, self._accept_again)
+        self._socket: socket.socket | None = None
+        self._is_accepting = False
+        self._welcoming: set[asyncio.Task[None]] = set()
+        self._looking: asyncio.Task[None] | None = None
+        self._over = asyncio.Event()
 
     @property
     def url(self) -> str:
@@ -59,88 +70,110 @@ class Listener:
         """Listen.
 
         Raises:
-            SettingError: the certificates are no good, or nothing answers on the port.
+            SettingError: the port cannot be listened on.
         """
-        self._current = self._begin()
-        await self._accepting(self._current[1])
+        host, port = self._port.host, self._port.port
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listening = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            listening.bind((host, port))
+            listening.listen(_BACKLOG)
+        except OSError as error:
+            listening.close()
+            raise SettingError(
+                "--http-port", "a port that can be listened on", f"{self.url}: {error}"
+            ) from error
+        listening.setblocking(False)
+        self._socket = listening
+        self._accept_again()
+        self._looking = asyncio.create_task(self._look())
 
     async def ended(self) -> None:
         """Wait until nobody listens any more."""
-        while self._current is not None:
-            listening = self._current[1]
-            await asyncio.wait({listening})
-            if listening is self._current[1]:
-                return
+        await self._over.wait()
 
     async def renew(self) -> None:
-        """Listen with new certificates when theirs have changed, if they are good."""
+        """Take new certificates when theirs have changed, if they are good."""
         if not [one for one in self._watched if one.has_changed()]:  # asks each of them
             return
+        assert self._certificates is not None
         try:
-            fresh = self._begin()
+            self._context = self._certificates.context()
         except (SettingError, OSError) as error:  # also when they change between two looks
             _log.warning("the certificate stays as it was: %s", error)
             return
-        try:
-            await asyncio.sleep(_OVERLAP_S)
-        except asyncio.CancelledError:  # the server stops
-            fresh[0].stop()  # type: ignore[no-untyped-call]
-            raise
-        if fresh[1].done():
-            _log.error("nobody could listen with the new certificate: %r", fresh[1].exception())
-            return
-        before, self._current = self._current, fresh
         _log.info("listening with the new certificate at %s", self.url)
-        if before is not None:
-            before[0].stop()  # type: ignore[no-untyped-call]
-            self._leaving.add(before[1])
-            before[1].add_done_callback(self._leaving.discard)
+        self._site.retire()
 
     async def stop(self, patience_s: float) -> None:
         """Stop listening; connections that nothing came from are given up after a while."""
-        if self._current is None:
+        if self._socket is None:
             return
-        granian, task = self._current
-        granian.stop()  # type: ignore[no-untyped-call]
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.gather(task, *self._leaving), patience_s)
+        self._accept()  # who has connected already is told to go elsewhere
+        self._pause_accepting()
+        self._socket.close()
+        self._socket = None
+        limit_s = time.perf_counter() + patience_s
+        while (self._site.guests or self._welcoming) and time.perf_counter() < limit_s:
+            self._site.retire()
+            await asyncio.sleep(0.005)
+        if self._looking is not None:
+            self._looking.cancel()
+        for task in self._welcoming:
+            task.cancel()
+        self._site.abort()
+        self._over.set()
 
-    def _begin(self) -> tuple[Granian, "asyncio.Task[None]"]:
-        if self._certificates is not None:
-            self._certificates.context()
-        granian = self._granian()
-        return granian, asyncio.create_task(granian.serve())
-
-    def _granian(self) -> Granian:
-        settings, tls = self._settings, self._certificates
-        return Granian(
-            self.app,
-            address=self._port.host,
-            port=self._port.port,
-            http=HTTPModes.http1,
-            websockets=False,
-            backlog=1024,
-            backpressure=settings.max_connections,
-            http1_settings=HTTP1Settings(
-                header_read_timeout=max(1, int(settings.header_timeout_s * 1000))
-            ),
-            log_enabled=False,
-            # its default would replace the handlers of the whole process
-            log_dictconfig=_QUIET_LOG,
-            ssl_cert=None if tls is None else tls.cert,
-            ssl_key=None if tls is None else tls.key,
-            ssl_ca=None if tls is None else tls.client_ca,
-            ssl_client_verify=tls is not None and tls.client_ca is not None,
-        )
-
-    async def _accepting(self, listening: "asyncio.Task[None]") -> None:
-        """Wait until the port accepts connections."""
-        for _ in range(500):
-            if listening.done():
-                break
-            if listens_here(self._port.port):
+    def _accept(self) -> None:
+        """Let in who waits, unless that would be too many."""
+        for _ in range(_AT_ONCE):
+            if len(self._site.guests) + len(self._welcoming) >= self._max_connections:
+                self._pause_accepting()
                 return
-            await asyncio.sleep(0.01)
-        raise SettingError(
-            "--http-port", "a port that accepts connections", f"silence on {self.url}"
-        )
+            if self._socket is None:
+                return
+            try:
+                found, _ = self._socket.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError as error:  # no descriptors are left
+                _log.warning("no connection can be accepted for now: %s", error)
+                self._pause_accepting()
+                asyncio.get_running_loop().call_later(_LOOK_S, self._accept_again)
+                return
+            found.setblocking(False)
+            task = asyncio.create_task(self._welcome(found))
+            self._welcoming.add(task)
+            task.add_done_callback(self._welcoming.discard)
+
+    async def _welcome(self, found: socket.socket) -> None:
+        """Begin a connection."""
+        context = self._context
+        with contextlib.suppress(OSError):  # the handshake failed, or nobody is there any more
+            await asyncio.get_running_loop().connect_accepted_socket(
+                lambda: Connection(self._site),
+                found,
+                ssl=context,
+                ssl_handshake_timeout=None if context is None else _HANDSHAKE_S,
+            )
+            return
+        found.close()
+        self._accept_again()
+
+    def _pause_accepting(self) -> None:
+        if self._is_accepting and self._socket is not None:
+            self._is_accepting = False
+            asyncio.get_running_loop().remove_reader(self._socket)
+
+    def _accept_again(self) -> None:
+        """Let in who waits, now that there may be room."""
+        if not self._is_accepting and self._socket is not None:
+            self._is_accepting = True
+            asyncio.get_running_loop().add_reader(self._socket, self._accept)
+
+    async def _look(self) -> None:
+        """Give up on what takes too long to arrive, for as long as the port is open."""
+        while True:
+            await asyncio.sleep(_LOOK_S)
+            self._site.look()

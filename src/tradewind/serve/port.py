@@ -1,12 +1,9 @@
 """Taking a port before anything slow happens."""
 
-import os
 import socket
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import final
 
 from tradewind.errors import SettingError
@@ -32,8 +29,8 @@ def claim_port(host: str, port: int, option: str = "--http-port") -> Iterator[Cl
     """Hold an address for a server that starts later in this process.
 
     The socket of the claim is bound but does not listen. It lets in only sockets of this user
-    that share the port (SO_REUSEPORT), as Granian's does; a second claim does not share and
-    fails, which without this would start two servers that answer in turns.
+    that share the port (SO_REUSEPORT), as those of the listeners do; a second claim does not share
+    and fails, which without this would start two servers that answer in turns.
 
     Args:
         host: a name or number of this machine.
@@ -59,26 +56,6 @@ def claim_port(host: str, port: int, option: str = "--http-port") -> Iterator[Cl
         claim.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
         claim.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         yield ClaimedPort(number, int(claim.getsockname()[1]))
-
-
-def listens_here(port: int) -> bool:
-    """Say whether a socket of this very process accepts connections on a port.
-
-    To connect and see does not tell that, where several processes share the port.
-    """
-    for number in [int(entry.name) for entry in Path("/proc/self/fd").iterdir()]:
-        try:
-            if not stat.S_ISSOCK(os.fstat(number).st_mode):
-                continue
-            with socket.socket(fileno=os.dup(number)) as found:
-                if found.family not in (socket.AF_INET, socket.AF_INET6):
-                    continue
-                listens = found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
-                if listens and found.getsockname()[1] == port:
-                    return True
-        except OSError:  # it was closed in the meantime
-            continue
-    return False
 
 
 def _resolve(host: str, port: int, option: str) -> tuple[socket.AddressFamily, str]:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import importlib.util
 import logging
 import signal
 import time
@@ -17,7 +18,7 @@ from tradewind.serve.assembling import Assembler
 from tradewind.serve.batching import Threads
 from tradewind.serve.catalog import Catalog
 from tradewind.serve.descriptors import make_room
-from tradewind.serve.leaving import await_end_of_others, leave_at_once, native_threads
+from tradewind.serve.leaving import leave_at_once
 from tradewind.serve.listening import Listener
 from tradewind.serve.observing import Recording, ServerMetrics
 from tradewind.serve.port import ClaimedPort, claim_port
@@ -85,7 +86,8 @@ def run(
             warm_up(model)
         ports = _Ports(port, admin, grpc)
         server = _Server(models, source or Source(_nothing), settings, gate, ports, worker)
-        is_idle = asyncio.run(server.serve(on_ready))
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            is_idle = runner.run(server.serve(on_ready))
     if not is_idle:
         leave_at_once()
 
@@ -146,7 +148,6 @@ class _Server:
         translators: Threads,
         on_ready: Callable[[str], None],
     ) -> bool:
-        others = native_threads()
         metrics = self._metrics(assembler)
         listeners, bodies = self._listeners(catalog, metrics, translators)
         self._stop_on_signals()
@@ -169,7 +170,6 @@ class _Server:
             is_idle = not any(app.in_flight for app in apps)
             if is_idle:
                 await catalog.close()
-            await await_end_of_others(others)
             return is_idle
         finally:
             sweeping.cancel()
@@ -252,6 +252,16 @@ async def _sweep(bodies: Bodies, gate: Gate, listeners: Sequence[_Listener]) -> 
         gate.refresh()
         for listener in listeners:
             await listener.renew()
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Return what makes the event loop: uvloop where it is installed."""
+    if importlib.util.find_spec("uvloop") is None:
+        return None
+    factory: Callable[[], asyncio.AbstractEventLoop] = importlib.import_module(
+        "uvloop"
+    ).new_event_loop
+    return factory
 
 
 def _nothing(path: Path, name: str, version: str) -> NoReturn:

@@ -14,16 +14,14 @@ from tradewind.serve.wire.bodies import Bodies
 from tradewind.serve.wire.exchange import Exchange
 from tradewind.serve.wire.route import Action, ModelPage, Page, Reply, reply_json
 from tradewind.serve.wire.routes import Routes
-from tradewind.serve.wire.rsgi import Headers, HttpProtocol, Scope
+from tradewind.serve.wire.visit import Headers, Visit
 from tradewind.serve.wire.watched import Watched
 
 _log = logging.getLogger("tradewind.serve")
 
-_CLOSE = ("connection", "close")
-
 
 class App:
-    """What Granian calls; `__rsgi__` never raises.
+    """What a connection calls; it never raises.
 
     Args:
         routes: every path.
@@ -61,99 +59,92 @@ class App:
         """How long nothing has happened; 0 while a request is in flight."""
         return 0.0 if self.in_flight else time.perf_counter() - self._last_s
 
-    async def __rsgi__(self, scope: Scope, protocol: HttpProtocol) -> None:
+    async def __call__(self, visit: Visit) -> None:
         """Respond to one HTTP request."""
         self.in_flight += 1
         if self._watch is not None:
-            protocol = Watched.begin(self._watch, scope, protocol)
+            visit = Watched.begin(self._watch, visit)
         try:
-            route = self._routes.find(scope.path)
-            if scope.method not in route.verbs:
-                raise _wrong_verb(scope, route.verbs)
+            route = self._routes.find(visit.path)
+            if visit.method not in route.verbs:
+                raise _wrong_verb(visit, route.verbs)
             client = ""
             if route.right is not None:
-                found = self._gate.check(scope.headers, route.right, route.name, scope.client)
+                found = self._gate.check(visit.headers, route.right, route.name, visit.client)
                 client = found.name
             if isinstance(route, Page):
-                self._send(protocol, route.show(), [])
+                self._send(visit, route.show(), ())
                 return
             if isinstance(route, Action):
-                await self._act(route, scope, protocol)
+                await self._act(route, visit)
                 return
             endpoint = self._catalog.ready(route.name, route.version)
             if endpoint is None:
                 endpoint = await self._catalog.endpoint(route.name, route.version)
             if isinstance(route, ModelPage):
-                self._send(protocol, route.show(endpoint), [])
+                self._send(visit, route.show(endpoint), ())
                 return
             with endpoint.lease():
-                await self._infer(endpoint, scope, protocol, client)
+                await self._infer(endpoint, visit, client)
         except Refusal as refusal:
             self._metrics.refused_elsewhere[refusal.reason] += 1
-            await self._refuse(refusal, scope, protocol)
+            self._refuse(refusal, visit)
         finally:
             self.in_flight -= 1
             self._last_s = time.perf_counter()
-            if isinstance(protocol, Watched) and self._watch is not None:
-                self._watch.close(protocol.account)
+            if isinstance(visit, Watched) and self._watch is not None:
+                self._watch.close(visit.account)
 
-    async def _infer(
-        self, endpoint: Endpoint, scope: Scope, protocol: HttpProtocol, client: str
-    ) -> None:
-        account = protocol.account if isinstance(protocol, Watched) else None
-        arrival = Arrival(time.perf_counter(), protocol.client_disconnect, client, account)
+    async def _infer(self, endpoint: Endpoint, visit: Visit, client: str) -> None:
+        account = visit.account if isinstance(visit, Watched) else None
+        arrival = Arrival(time.perf_counter(), visit.gone, client, account)
         metrics = endpoint.metrics
         held_bytes = 0
         try:
-            held_bytes = self._bodies.reserve(scope)
-            body = await self._bodies.read(scope, protocol)
-            headers, content = await self._exchange.infer(endpoint, scope.headers, body, arrival)
-            if self.is_draining:
-                headers = [*headers, _CLOSE]
-            protocol.response_bytes(200, headers, content)
+            held_bytes = self._bodies.reserve(visit)
+            body = await self._bodies.read(visit)
+            headers, content = await self._exchange.infer(endpoint, visit.headers, body, arrival)
+            visit.respond(200, headers, content)
         except Refusal as refusal:
             metrics.refused[refusal.reason] += 1
-            await self._refuse(refusal, scope, protocol)
+            self._refuse(refusal, visit)
         except RequestError as error:
             metrics.refused[Reason.INVALID] += 1
-            self._send(protocol, _error(400, str(error)), [])
+            self._send(visit, _error(400, str(error)), ())
         except Exception:
             metrics.failed += 1
             _log.exception("model %s failed on a request", endpoint.model.name)
-            self._send(protocol, _error(500, str(_failure(endpoint.model.name))), [])
+            self._send(visit, _error(500, str(_failure(endpoint.model.name))), ())
         finally:
             self._bodies.release(held_bytes)
 
-    async def _act(self, action: Action, scope: Scope, protocol: HttpProtocol) -> None:
+    async def _act(self, action: Action, visit: Visit) -> None:
         held_bytes = 0
         try:
-            held_bytes = self._bodies.reserve(scope)
-            reply = await action.run(await self._bodies.read(scope, protocol))
+            held_bytes = self._bodies.reserve(visit)
+            reply = await action.run(await self._bodies.read(visit))
         except RequestError as error:
             self._metrics.refused_elsewhere[Reason.INVALID] += 1
             reply = _error(400, str(error))
         finally:
             self._bodies.release(held_bytes)
-        self._send(protocol, reply, [])
+        self._send(visit, reply, ())
 
-    async def _refuse(self, refusal: Refusal, scope: Scope, protocol: HttpProtocol) -> None:
-        headers: Headers = []
-        if isinstance(protocol, Watched):
-            protocol.account.reason = refusal.reason
+    def _refuse(self, refusal: Refusal, visit: Visit) -> None:
+        headers: Headers = ()
+        if isinstance(visit, Watched):
+            visit.account.reason = refusal.reason
         if refusal.retry_after_s:
-            headers.append(("retry-after", str(refusal.retry_after_s)))
+            headers = (("retry-after", str(refusal.retry_after_s)),)
         if refusal.reason is Reason.UNAUTHENTICATED:
-            headers.append(("www-authenticate", 'Bearer realm="tradewind"'))
+            headers = (*headers, ("www-authenticate", 'Bearer realm="tradewind"'))
         if isinstance(refusal, WrongVerb):
-            headers.append(("allow", ", ".join(refusal.verbs)))
-        self._send(protocol, _error(refusal.status, str(refusal)), headers)
-        await self._bodies.discard(scope, protocol)
+            headers = (*headers, ("allow", ", ".join(refusal.verbs)))
+        self._send(visit, _error(refusal.status, str(refusal)), headers)
 
-    def _send(self, protocol: HttpProtocol, reply: Reply, headers: Headers) -> None:
-        headers = [("content-type", reply.content_type), *reply.headers, *headers]
-        if self.is_draining:
-            headers.append(_CLOSE)
-        protocol.response_bytes(reply.status, headers, reply.body)
+    def _send(self, visit: Visit, reply: Reply, headers: Headers) -> None:
+        headers = (("content-type", reply.content_type), *reply.headers, *headers)
+        visit.respond(reply.status, headers, reply.body)
 
 
 class WrongVerb(Refusal):
@@ -170,8 +161,8 @@ class WrongVerb(Refusal):
         self.verbs = verbs
 
 
-def _wrong_verb(scope: Scope, verbs: tuple[str, ...]) -> WrongVerb:
-    return WrongVerb(scope.path, scope.method, verbs)
+def _wrong_verb(visit: Visit, verbs: tuple[str, ...]) -> WrongVerb:
+    return WrongVerb(visit.path, visit.method, verbs)
 
 
 def _error(status: int, text: str) -> Reply:

@@ -1,16 +1,13 @@
 """Reading the bodies of requests within limits."""
 
-import asyncio
 import time
 import zlib
 
 from tradewind.errors import RequestError
 from tradewind.serve.refusals import Reason, Refusal
-from tradewind.serve.wire.rsgi import HttpProtocol, Scope
+from tradewind.serve.wire.visit import BodyTooLong, Visit
 
 _WINDOW_BITS = {"gzip": 31, "deflate": 15}  # as zlib.decompressobj takes them
-_DISCARD_BYTES = 1 << 28
-_DISCARD_S = 5.0
 _GONE = Refusal(Reason.CLIENT_GONE, "client", "a whole body", "a closed connection")
 
 
@@ -29,10 +26,9 @@ class Bodies:
         self._timeout_s = timeout_s
         self._held_bytes = 0
         self._is_open = True
-        self._reading: dict[asyncio.Task[None], float] = {}
-        self._overdue: dict[asyncio.Task[None], Refusal] = {}
+        self._reading: dict[Visit, float] = {}
 
-    def reserve(self, scope: Scope) -> int:
+    def reserve(self, visit: Visit) -> int:
         """Make room for the body that the headers announce; return how much was taken.
 
         A body of unknown length gets room for the longest. The caller gives the room back with
@@ -42,8 +38,8 @@ class Bodies:
             Refusal: the body is too long, the room is used up, or the server is stopping.
         """
         self.check_open()
-        announced = scope.headers.get("content-length")
-        size_bytes = int(announced) if announced and announced.isdigit() else self._max_bytes
+        announced = visit.length
+        size_bytes = self._max_bytes if announced is None else announced
         if size_bytes > self._max_bytes:
             raise self._too_large(f"{size_bytes} bytes")
         return self.take(size_bytes)
@@ -79,7 +75,7 @@ class Bodies:
         """Give back the room that `reserve` or `take` made."""
         self._held_bytes -= size_bytes
 
-    async def read(self, scope: Scope, protocol: HttpProtocol) -> bytes:
+    async def read(self, visit: Visit) -> bytes:
         """Return the whole body, unpacked.
 
         Raises:
@@ -87,8 +83,7 @@ class Bodies:
                 the client hung up.
             RequestError: it cannot be unpacked.
         """
-        headers = scope.headers
-        encoding = headers.get("content-encoding")
+        encoding = visit.headers.get("content-encoding")
         if encoding is not None and encoding not in ("identity", *_WINDOW_BITS):
             raise Refusal(
                 Reason.UNSUPPORTED_ENCODING,
@@ -96,76 +91,36 @@ class Bodies:
                 "gzip, deflate or nothing",
                 encoding[:40],
             )
-        task = asyncio.current_task()
-        assert task is not None
-        self._reading[task] = time.perf_counter()
-        try:
-            if headers.get("content-length") is None:
-                body = await self._read_pieces(protocol)
-            else:
-                body = await protocol()
-        except asyncio.CancelledError:
-            raise self._overdue.pop(task, _GONE) from None
-        except RuntimeError as error:  # Granian's error for a connection that broke
-            raise _GONE from error
-        finally:
-            del self._reading[task]
+        body = visit.received()
+        if body is None:
+            body = await self._wait(visit)
         if encoding is None or encoding == "identity":
             return body
         return self._unpack(body, encoding)
 
-    async def discard(self, scope: Scope, protocol: HttpProtocol) -> None:
-        """Read what was refused without keeping it.
-
-        A client that still sends when the connection closes would not see the response.
-        """
-        if scope.headers.get("content-length", "0") == "0" and not scope.headers.get(
-            "transfer-encoding"
-        ):
-            return
-        left_bytes = _DISCARD_BYTES
-        try:
-            async with asyncio.timeout(_DISCARD_S):
-                async for piece in protocol:
-                    left_bytes -= len(piece)
-                    if left_bytes < 0 or not piece:
-                        return
-        except (TimeoutError, RuntimeError):
-            return
-
     def expire(self, now_s: float) -> None:
         """Refuse the bodies that take too long."""
-        for task, started in list(self._reading.items()):
+        for visit, started in list(self._reading.items()):
             if now_s - started > self._timeout_s:
-                self._stop(
-                    task,
-                    Refusal(
-                        Reason.SLOW_BODY,
-                        "body",
-                        f"all of it within {self._timeout_s:g} s",
-                        "less",
-                    ),
-                )
+                expected = f"all of it within {self._timeout_s:g} s"
+                visit.stop_reading(Refusal(Reason.SLOW_BODY, "body", expected, "less"))
 
     def close(self) -> None:
         """Refuse every body that has not arrived yet, and those that come later."""
         self._is_open = False
-        for task in list(self._reading):
-            self._stop(task, _draining())
+        for visit in list(self._reading):
+            visit.stop_reading(_draining())
 
-    def _stop(self, task: "asyncio.Task[None]", refusal: Refusal) -> None:
-        self._overdue[task] = refusal
-        task.cancel()
-
-    async def _read_pieces(self, protocol: HttpProtocol) -> bytes:
-        pieces: list[bytes] = []
-        size_bytes = 0
-        async for piece in protocol:
-            size_bytes += len(piece)
-            if size_bytes > self._max_bytes:
-                raise self._too_large("more")
-            pieces.append(piece)
-        return b"".join(pieces)
+    async def _wait(self, visit: Visit) -> bytes:
+        self._reading[visit] = time.perf_counter()
+        try:
+            return await visit.read(self._max_bytes)
+        except BodyTooLong:
+            raise self._too_large("more") from None
+        except ConnectionError as error:
+            raise _GONE from error
+        finally:
+            del self._reading[visit]
 
     def _unpack(self, body: bytes, encoding: str) -> bytes:
         unpacker = zlib.decompressobj(_WINDOW_BITS[encoding])

@@ -1,6 +1,7 @@
 """One inference over REST: body in, body out."""
 
 import time
+from collections.abc import Mapping
 from functools import partial
 from weakref import WeakKeyDictionary
 
@@ -11,9 +12,9 @@ from tradewind.serve.messages import Arrival, Request
 from tradewind.serve.observing import HEADER, server_timing
 from tradewind.serve.wire.inference import Encoded, Wire
 from tradewind.serve.wire.packing import WORTH_BYTES, accepted, pack
-from tradewind.serve.wire.rsgi import Headers, RequestHeaders
+from tradewind.serve.wire.visit import Headers
 
-_JSON: Headers = [("content-type", "application/json")]
+_JSON: Headers = (("content-type", "application/json"),)
 _VARIES = ("vary", "accept-encoding")
 _LONG_BYTES = 1 << 17  # of JSON; takes about a millisecond to decode or to encode
 _LONG_ELEMENTS = 1 << 13
@@ -33,7 +34,7 @@ class Exchange:
         self._wires: WeakKeyDictionary[Endpoint, Wire] = WeakKeyDictionary()
 
     async def infer(
-        self, endpoint: Endpoint, headers: RequestHeaders, body: bytes, arrival: Arrival
+        self, endpoint: Endpoint, headers: Mapping[str, str], body: bytes, arrival: Arrival
     ) -> tuple[Headers, bytes]:
         """Return the headers with the body of the response.
 
@@ -65,17 +66,17 @@ class Exchange:
         told = _headers(encoded)
         if self._tells_timing:
             spent = (understood_s, response.queue_s, response.compute_s, answered_s)
-            told = [*told, (HEADER, server_timing(arrival.at_s, *spent))]
+            told = (*told, (HEADER, server_timing(arrival.at_s, *spent)))
         if len(encoded.body) < WORTH_BYTES:
             return told, encoded.body
         encoding = accepted(headers.get("accept-encoding"))
         if encoding is None:
-            return [*told, _VARIES], encoded.body
+            return (*told, _VARIES), encoded.body
         packed = await self._translators.run(partial(pack, encoded.body, encoding))
-        return [*told, ("content-encoding", encoding), _VARIES], packed
+        return (*told, ("content-encoding", encoding), _VARIES), packed
 
     async def _understand(
-        self, wire: Wire, headers: RequestHeaders, body: bytes, arrival: Arrival
+        self, wire: Wire, headers: Mapping[str, str], body: bytes, arrival: Arrival
     ) -> Request:
         json_bytes = _json_bytes(headers.get("inference-header-content-length"))
         timeout_s = _seconds(headers.get("x-request-timeout-ms"))
@@ -105,10 +106,10 @@ def _no_file(content_type: str | None) -> RequestError | None:
 def _headers(encoded: Encoded) -> Headers:
     if encoded.json_bytes is None:
         return _JSON
-    return [
+    return (
         ("content-type", "application/octet-stream"),
         ("inference-header-content-length", str(encoded.json_bytes)),
-    ]
+    )
 
 
 def _seconds(header: str | None) -> float | None:
