@@ -40,4 +40,6 @@ def _others(hint: Any, default: Any) -> list[Any]:
         return [default * 0.99]
     if hint == tuple[int, ...]:
         return [(1, 3)]
+    if hint == tuple[str, ...]:
+        return [("one", "other"), tuple(f"layer_{number}" for number in range(40))]
     raise NotImplementedError(f"say here which values a setting of type {hint} takes")

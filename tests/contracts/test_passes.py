@@ -31,6 +31,7 @@ from tradewind.passes import (
     QuantizeDynamic,
     QuantizeNNCF,
     QuantizeStatic,
+    RevertLayers,
     UpgradeOpset,
     apply_isolated,
     compare,
@@ -208,7 +209,9 @@ def test_every_setting_makes_a_model_that_runs(step: Pass, random: np.random.Gen
     change = _apply(step, case, random)
     if change is None:
         # whether two layers are faster than one, or narrow ones than wide ones, is measured
-        assert step in (Factorize(cost="time"), PruneChannels(allocation="time"))
+        timed = step in (Factorize(cost="time"), PruneChannels(allocation="time"))
+        # layers have names that no setting of all models can know
+        assert timed or isinstance(step, RevertLayers)
         return
     for kind in case.engines:
         _answers(kind(), change.model, case, random)

@@ -54,7 +54,7 @@ def _spelled(hint: Any) -> str:
     if get_origin(hint) is Literal:
         return " or ".join(str(value) for value in get_args(hint))
     if get_origin(hint) is tuple:
-        return "numbers with commas between them"
+        return "values with commas between them"
     words = {bool: "true or false", int: "a whole number", float: "a number"}
     return words.get(hint, "text")
 

@@ -5,6 +5,7 @@ from tradewind.passes.contract import Change, Needs, Observed, Pass
 from tradewind.passes.distillation import Distil
 from tradewind.passes.fold import Fold
 from tradewind.passes.isolation import PASSES, apply_isolated
+from tradewind.passes.mixing import RevertLayers
 from tradewind.passes.pruning import (
     DropBlocks,
     Factorize,
@@ -37,6 +38,7 @@ __all__ = [
     "QuantizeStatic",
     "RemoveUnused",
     "RestrictVocabulary",
+    "RevertLayers",
     "Sparsify",
     "UpgradeOpset",
     "apply_isolated",

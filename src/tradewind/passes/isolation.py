@@ -19,6 +19,7 @@ from tradewind.model import Model, Origin
 from tradewind.passes.contract import Change, Observed, Pass
 from tradewind.passes.distillation import Distil
 from tradewind.passes.fold import Fold
+from tradewind.passes.mixing import RevertLayers
 from tradewind.passes.pruning import (
     DropBlocks,
     Factorize,
@@ -47,6 +48,7 @@ PASSES: tuple[type[Pass], ...] = (
     RemoveUnused,
     RestrictVocabulary,
     PruneTrees,
+    RevertLayers,
     *((Distil,) if find_spec("torch") is not None else ()),
 )
 """Every pass whose packages are installed; the contract tests run each of them."""
