@@ -9,10 +9,11 @@ from tradewind.engines import OnnxRuntime, OpenVINO
 from tradewind.evidence import PairedCounts
 from tradewind.measure import Within
 from tradewind.runners import AgreementPredictor, Margin, Scores
-from tradewind.search.cascades import SHARES, Proposal, propose
+from tradewind.search.cascades import Proposal, propose
 from tradewind.search.job import Job
 from tradewind.search.plans import Plan, Stage
 from tradewind.search.scoring import find_scores
+from tradewind.search.thresholds import SHARES
 from tradewind.search.trials import Seen, Trial
 from tradewind.tensors import Array
 
@@ -166,6 +167,54 @@ def test_the_simple_rule_is_kept_where_the_learned_one_gains_nothing(
 ) -> None:
     found, _, _ = _proposed(random)
     assert all(isinstance(one.plan.rules[0], Margin) for one in found)
+
+
+def _unsure(
+    random: np.random.Generator, name: str, cost: float, unsure: float, original: Seen
+) -> Trial:
+    """Return a variant that guesses where its margin is among the lowest."""
+    margin = random.uniform(0, 8, N)
+    right = (margin > 8 * unsure) | (random.uniform(size=N) < 0.5)
+    return _trial(name, cost, _seen(right, margin, original.answers), original)
+
+
+def three(random: np.random.Generator) -> list[Trial]:
+    """Return an original that is right, one that errs a little, and a tiny one that errs a lot."""
+    original = baseline()
+    original.seen = _seen(np.ones(N, np.bool_), np.full(N, 9.0), random.integers(0, 2, N))
+    small = _unsure(random, "small", 0.1, 0.05, original.seen)
+    return [original, small, _unsure(random, "tiny", 0.01, 0.4, original.seen)]
+
+
+def test_a_third_stage_goes_before_two_where_it_saves_more(random: np.random.Generator) -> None:
+    original, small, tiny = three(random)
+    work = job(budget=Budget(max_drop=0.02))
+    best = propose(work, SCORES, original, [small, tiny])[0]
+    labels = [stage.graph.label for stage in best.plan.stages]
+    assert labels == ["tiny", "small", "original"]
+    assert best.cost < propose(work, SCORES, original, [small])[0].cost
+    assert best.cost < propose(work, SCORES, original, [tiny])[0].cost
+
+
+def test_what_is_expected_of_three_stages_is_what_their_rules_do(
+    random: np.random.Generator,
+) -> None:
+    original, small, tiny = three(random)
+    found = propose(job(budget=Budget(max_drop=0.02)), SCORES, original, [small, tiny])
+    deep = [one for one in found if len(one.plan.stages) == 3]
+    assert deep
+    seen = [one.seen for one in (tiny, small, original) if one.seen is not None]
+    logits = [one.logits for one in seen if one.logits is not None]
+    for one in deep:
+        first, second = (
+            rule.is_sure({"logits": said})
+            for rule, said in zip(one.plan.rules, logits, strict=False)
+        )
+        right = np.select([first, second], [seen[0].right, seen[1].right], seen[2].right)
+        assert one.select == PairedCounts.from_correct(seen[2].right, right)
+        assert one.asked[0] == pytest.approx(np.mean(~first), abs=1e-9)
+        assert one.asked[1] == pytest.approx(np.mean(~first & ~second), abs=1e-9)
+        assert one.cost == pytest.approx(0.01 + 0.1 * one.asked[0] + one.asked[1])
 
 
 def test_without_class_scores_there_is_no_cascade_and_it_is_said_why() -> None:

@@ -1,36 +1,41 @@
-"""Which variants are worth asking one after the other, and how sure the first must be.
+"""Which variants are worth asking one after the other, and how sure each but the last must be.
 
 Everything is worked out from what each variant said about the select split: no example of the
 certify split is looked at, and nothing runs.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 
-from tradewind.evidence import Paired, PairedCounts
-from tradewind.runners import ConfidenceRule, Scores, fit_agreement, fit_margin
+from tradewind.evidence import PairedCounts
+from tradewind.runners import Scores, fit_agreement, fit_margin
 from tradewind.search.costs import cost_of
 from tradewind.search.job import Job
 from tradewind.search.plans import Plan
 from tradewind.search.settings import Effort
+from tradewind.search.thresholds import (
+    WORTH_MORE,
+    First,
+    Last,
+    Pair,
+    Step,
+    dearer,
+    fitted,
+    needed,
+    rank,
+)
 from tradewind.search.trials import Seen, Trial
 from tradewind.tensors import Array
 
-SHARES = (0.5, 0.75, 1.0)
-"""Of the budget: so much a certificate may need to allow, by what the select split shows."""
-
-_RANKED_BY = 0.75  # of SHARES
 _PAIRS: dict[Effort, int] = {"quick": 1, "normal": 3, "thorough": 6}
-_CHEAPER = 0.7  # a first stage costs at most this share of the last one
+_PRECEDED: dict[Effort, int] = {"quick": 0, "normal": 3, "thorough": 6}
+"""So many of the best cascades of two stages are tried behind a third that is cheaper still."""
+
+_CHEAPER = 0.7  # a first stage costs at most this share of what follows it
 _GAIN = 0.95  # a cascade costs at most this share of the best variant that answers alone
-_LEARNED_GAIN = 0.97  # a learned rule is worth its complexity from here on
-_MOST_ESCALATED = 0.7
 _LEAST_SEEN = 100
 _FINALS = 4
-_SMALL_BATCHES = 1.25  # what an example costs more where few escalate together
 
 
 @dataclass(frozen=True)
@@ -41,40 +46,26 @@ class Proposal:
         plan: what would run.
         name: that nothing else has.
         select: what it loses on the select split.
-        escalated: share of the select split that the first stage passes on.
+        asked: share of the select split that reaches each stage after the first.
         cost: expected, in the unit of the objective.
     """
 
     plan: Plan
     name: str
     select: PairedCounts
-    escalated: float
+    asked: tuple[float, ...]
     cost: float
 
-
-@dataclass(frozen=True)
-class _Pair:
-    """A cheap variant before a dear one, with the rule between them."""
-
-    first: Trial
-    last: Trial
-    rule: ConfidenceRule
-    steps: list["_Step"]  # from the safest threshold to the cheapest
-
-
-@dataclass(frozen=True)
-class _Step:
-    """A threshold with what it means on the select split."""
-
-    share: float  # of the budget that it was chosen for
-    threshold: float
-    escalated: float
-    counts: PairedCounts
-    cost: float
+    @property
+    def escalated(self) -> float:
+        """The share that the first stage passes on."""
+        return self.asked[0]
 
 
 def propose(job: Job, scores: Scores, baseline: Trial, trials: list[Trial]) -> list[Proposal]:
-    """Return the cascades that promise more than any variant alone, the best pair first.
+    """Return the cascades that promise more than any variant alone, the best first.
+
+    Two stages each, or three where a still cheaper one before them promises more.
 
     Args:
         job: what the search works on.
@@ -82,24 +73,59 @@ def propose(job: Job, scores: Scores, baseline: Trial, trials: list[Trial]) -> l
         baseline: the original, with what it said about the select split.
         trials: variants that were looked at, whether or not they keep the budget alone.
     """
-    cost = cost_of(job)
+    assert baseline.seen is not None
+    effort = job.settings.effort
     stages = [one for one in trials if _is_usable(one)]
-    lasts = _last_stages(job, baseline, stages, cost)
-    alone = min(cost(one) for one in lasts)
-    pairs = []
-    for last in lasts:
-        for first in stages:
-            if cost(first) <= _CHEAPER * cost(last) and first.plan != last.plan:
-                pairs += _fitted(job, scores, baseline, first, last)
-    best: dict[str, _Pair] = {}
-    for pair in sorted(pairs, key=_rank):
-        if _rank(pair) <= _GAIN * alone:
-            # of the engines that may run one pair of graphs, the cheapest stands for all
-            best.setdefault(_graphs(pair), pair)
+    lasts = _last_stages(job, baseline, stages)
+    alone = min(one.cost for one in lasts)
+    firsts = [one for trial in stages if (one := _as_first(job, scores, baseline, trial))]
+    pairs = sorted(_joined(job, baseline.seen, firsts, lasts), key=rank)
+    cascades = [_behind(job, pair) for pair in _different(pairs)[: _PRECEDED[effort]]]
+    least = min((rank(pair) for pair in pairs), default=0.0)
+    deeper = _joined(job, baseline.seen, firsts, cascades)
+    pairs += [pair for pair in deeper if rank(pair) <= WORTH_MORE * least]
+    promising = [pair for pair in sorted(pairs, key=rank) if rank(pair) <= _GAIN * alone]
     found: list[Proposal] = []
-    for pair in list(best.values())[: _PAIRS[job.settings.effort]]:
+    for pair in _different(promising)[: _PAIRS[effort]]:
         found += _proposals(pair)
     return found
+
+
+def _different(pairs: list[Pair]) -> list[Pair]:
+    """Return the first of those that would run the same graphs on different engines."""
+    best: dict[tuple[str, ...], Pair] = {}
+    for pair in pairs:
+        stages = (*pair.first.trial.plan.stages, *pair.last.plan.stages)
+        best.setdefault(tuple(stage.graph.model.digest for stage in stages), pair)
+    return list(best.values())
+
+
+def _joined(job: Job, original: Seen, firsts: list[First], lasts: list[Last]) -> list[Pair]:
+    """Return every cheap variant before everything dearer, where that keeps the budget."""
+    return [
+        pair
+        for last in lasts
+        for first in firsts
+        if first.cost <= _CHEAPER * last.cost
+        and first.trial.plan.last.resting() not in last.plan.stages
+        and (pair := fitted(job, original, first, last))
+    ]
+
+
+def _behind(job: Job, pair: Pair) -> Last:
+    """Return a cascade as what may answer behind a further stage, at its safest threshold."""
+    step, n = pair.steps[0], pair.steps[0].counts.n
+    unsure, last = pair.unsure(step), pair.last
+    return Last(
+        _planned(pair, step),
+        np.where(unsure, last.right[:n], pair.first.right[:n]),
+        pair.first.cost + unsure * dearer(job) * last.costs[:n],
+        _reached(pair, unsure),
+    )
+
+
+def _reached(pair: Pair, unsure: Array) -> tuple[Array, ...]:
+    return (unsure, *(unsure & each[: len(unsure)] for each in pair.last.reached))
 
 
 def _is_usable(trial: Trial) -> bool:
@@ -107,117 +133,53 @@ def _is_usable(trial: Trial) -> bool:
     return not trial.refusals and seen is not None and len(seen) >= _LEAST_SEEN
 
 
-def _last_stages(
-    job: Job, baseline: Trial, stages: list[Trial], cost: Callable[[Trial], float]
-) -> list[Trial]:
+def _last_stages(job: Job, baseline: Trial, stages: list[Trial]) -> list[Last]:
     """Return what may answer last: the original, and what seems to keep the budget alone."""
+    cost = cost_of(job)
     keeping = [
         one
         for one in stages
         if one.select is not None
-        and (one.is_original or _needed(job, one.select) <= job.budget.max_drop)
+        and (one.is_original or needed(job, one.select) <= job.budget.max_drop)
     ]
-    return sorted([baseline, *keeping], key=cost)[:_FINALS]
+    return [
+        Last(
+            Plan((trial.plan.last.resting(),)),
+            trial.seen.right,
+            np.full(len(trial.seen), cost(trial)),
+        )
+        for trial in sorted([baseline, *keeping], key=cost)[:_FINALS]
+        if trial.seen is not None
+    ]
 
 
-def _needed(job: Job, counts: Paired) -> float:
-    """Return the budget at which a certificate would be about as likely as not.
-
-    One lost answer more than was seen is assumed, so that a few lucky examples do not count.
-    """
-    quantile = NormalDist().inv_cdf(job.budget.confidence)
-    n = max(job.units(job.splits.certify), 1)
-    drop = counts.drop + 1 / counts.n
-    disagreement = counts.disagreement + 1 / counts.n
-    return float(drop + quantile * np.sqrt(disagreement / n))
-
-
-def _fitted(job: Job, scores: Scores, baseline: Trial, first: Trial, last: Trial) -> list[_Pair]:
-    """Return the pair with the rule that makes it cheapest; nothing when none keeps the budget."""
+def _as_first(job: Job, scores: Scores, baseline: Trial, trial: Trial) -> First | None:
+    """Return a variant with rules fitted to it; None where it gives no class scores."""
     assert baseline.seen is not None
-    assert first.seen is not None
-    assert last.seen is not None
-    n = min(len(baseline.seen), len(first.seen), len(last.seen))
-    if first.seen.logits is None or baseline.seen.logits is None:
-        return []
-    logits = first.seen.logits[:n].astype(np.float64)
+    assert trial.seen is not None
+    if trial.seen.logits is None or baseline.seen.logits is None:
+        return None
+    n = min(len(baseline.seen), len(trial.seen))
+    logits = trial.seen.logits[:n].astype(np.float64)
     wanted = baseline.seen.logits[:n].argmax(axis=1)
     agrees = logits.argmax(axis=1) == wanted
-    rules = [fit_margin(scores, logits, wanted), fit_agreement(scores, logits, agrees)]
-    found = [_stepped(job, baseline.seen, first, last, rule, rule.rate(logits)) for rule in rules]
-    simple, learned = found
-    is_better = bool(learned.steps) and (
-        not simple.steps or _rank(learned) <= _LEARNED_GAIN * _rank(simple)
-    )
-    best = learned if is_better else simple
-    return [best] if best.steps else []
+    rules = (fit_margin(scores, logits, wanted), fit_agreement(scores, logits, agrees))
+    right = trial.seen.right[:n]
+    rated = tuple((rule, rule.rate(logits)) for rule in rules)
+    return First(trial, cost_of(job)(trial), right, rated)
 
 
-def _stepped(
-    job: Job,
-    original: Seen,
-    first: Trial,
-    last: Trial,
-    rule: ConfidenceRule,
-    confidences: Array,
-) -> _Pair:
-    """Return the pair with the lowest threshold that seems safe for each share of the budget."""
-    assert first.seen is not None
-    assert last.seen is not None
-    n = len(confidences)
-    order = np.argsort(-confidences, kind="stable")
-    ranked = confidences[order]
-    right = original.right[:n][order]
-    ours, theirs = first.seen.right[:n][order], last.seen.right[:n][order]
-    # with the k surest answered by the first stage: what got worse, and what better
-    worse = _mixed(right & ~ours, right & ~theirs)
-    better = _mixed(~right & ours, ~right & theirs)
-    sure = np.flatnonzero(np.append(ranked[:-1] > ranked[1:], True)) + 1  # ends of ties
-    sure = sure[sure >= n * (1.0 - _MOST_ESCALATED)]
-    needed = np.array([_needed(job, PairedCounts(n, int(worse[k]), int(better[k]))) for k in sure])
-    steps: list[_Step] = []
-    for share in SHARES:
-        too_much = np.flatnonzero(needed > share * job.budget.max_drop)
-        reached = int(too_much[0]) if len(too_much) else len(sure)
-        if not reached:
-            continue
-        k = int(sure[reached - 1])
-        escalated = 1.0 - k / n
-        price = _expected(job, first, last, escalated)
-        counts = PairedCounts(n, int(worse[k]), int(better[k]))
-        # halfway to the next answer, so that rounding does not decide
-        below = float(ranked[k]) if k < n else float(ranked[-1])
-        steps.append(_Step(share, (float(ranked[k - 1]) + below) / 2, escalated, counts, price))
-    return _Pair(first, last, rule, steps)
+def _planned(pair: Pair, step: Step) -> Plan:
+    last = pair.last.plan
+    stages = (pair.first.trial.plan.last.resting(), *last.stages)
+    return Plan(stages, (pair.rule.at(step.threshold), *last.rules))
 
 
-def _mixed(ours: Array, theirs: Array) -> Array:
-    """Return int64[n + 1]: how many count when the first k are ours and the others theirs."""
-    mine = np.concatenate([[0], np.cumsum(ours)])
-    others = np.concatenate([[0], np.cumsum(theirs)])
-    return np.asarray(mine + others[-1] - others)
-
-
-def _expected(job: Job, first: Trial, last: Trial, escalated: float) -> float:
-    cost = cost_of(job)
-    dearer = 1.0 if job.budget.objective == "latency" else _SMALL_BATCHES
-    return cost(first) + escalated * dearer * cost(last)
-
-
-def _rank(pair: _Pair) -> float:
-    """Return the expected cost at a threshold that is neither timid nor bold."""
-    return next((step.cost for step in pair.steps if step.share >= _RANKED_BY), pair.steps[-1].cost)
-
-
-def _graphs(pair: _Pair) -> str:
-    return pair.first.plan.last.graph.model.digest + pair.last.plan.last.graph.model.digest
-
-
-def _proposals(pair: _Pair) -> list[Proposal]:
+def _proposals(pair: Pair) -> list[Proposal]:
     found: dict[str, Proposal] = {}
-    stages = (pair.first.plan.last.resting(), pair.last.plan.last.resting())
     for step in pair.steps:
-        plan = Plan(stages, (pair.rule.at(step.threshold),))
-        name = f"{plan.name}-{round(100 * step.escalated)}"
-        found.setdefault(name, Proposal(plan, name, step.counts, step.escalated, step.cost))
+        plan = _planned(pair, step)
+        asked = tuple(float(np.mean(each)) for each in _reached(pair, pair.unsure(step)))
+        name = "-".join([plan.name, *(str(round(100 * share)) for share in asked)])
+        found.setdefault(name, Proposal(plan, name, step.counts, asked, step.cost))
     return list(found.values())

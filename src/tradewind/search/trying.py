@@ -151,7 +151,7 @@ class Attempts:
                 continue
             self._told.step(proposal.name)
             try:
-                trial = screen.cascade(proposal.plan, (proposal.escalated,))
+                trial = screen.cascade(proposal.plan, proposal.asked)
             except TradewindError as error:
                 self.refused.append(Refusal(proposal.name, reason_of(error)))
                 continue

@@ -1,0 +1,167 @@
+"""From which confidence on the answers of a first stage stand.
+
+Everything is worked out from what each variant said about the select split: no example of the
+certify split is looked at, and nothing runs.
+"""
+
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+
+from tradewind.evidence import Paired, PairedCounts
+from tradewind.runners import ConfidenceRule
+from tradewind.search.job import Job
+from tradewind.search.plans import Plan
+from tradewind.search.trials import Seen, Trial
+from tradewind.tensors import Array
+
+SHARES = (0.5, 0.75, 1.0)
+"""Of the budget: so much a certificate may need to allow, by what the select split shows."""
+
+WORTH_MORE = 0.97
+"""What makes a cascade more complex, a learned rule or a third stage, must save this much."""
+
+_RANKED_BY = 0.75  # of SHARES
+_MOST_ESCALATED = 0.7
+_SMALL_BATCHES = 1.25  # what an example costs more where few escalate together
+
+
+@dataclass(frozen=True, eq=False)
+class Last:
+    """What answers where a first stage is unsure: a variant, or a cascade with its thresholds.
+
+    Args:
+        plan: what would run.
+        right: bool[n], on the first examples of the select split.
+        costs: float64[n], of each of them where it is asked.
+        reached: for each stage after the first bool[n], which of them go there.
+    """
+
+    plan: Plan
+    right: Array
+    costs: Array
+    reached: tuple[Array, ...] = ()
+
+    @property
+    def cost(self) -> float:
+        """The mean, should it be asked about every example."""
+        return float(np.mean(self.costs))
+
+
+@dataclass(frozen=True, eq=False)
+class First:
+    """A variant with the rules that may tell when it is sure.
+
+    Args:
+        trial: the variant.
+        cost: of an example.
+        right: bool[n], on the first examples of the select split.
+        rules: each with float64[n], how sure it is by this rule.
+    """
+
+    trial: Trial
+    cost: float
+    right: Array
+    rules: tuple[tuple[ConfidenceRule, Array], ...]
+
+
+@dataclass(frozen=True)
+class Step:
+    """A threshold with what it means on the select split."""
+
+    share: float  # of the budget that it was chosen for
+    threshold: float
+    counts: PairedCounts
+    cost: float
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """A cheap variant before something dearer, with the rule between them."""
+
+    first: First
+    last: Last
+    rule: ConfidenceRule
+    confidences: Array
+    steps: list[Step]  # from the safest threshold to the cheapest
+
+    def unsure(self, step: Step) -> Array:
+        """Return bool[n]: which examples the first stage passes on."""
+        return np.asarray(self.confidences[: step.counts.n] < step.threshold)
+
+
+def fitted(job: Job, original: Seen, first: First, last: Last) -> Pair | None:
+    """Return the pair with the rule that makes it cheapest; None when none keeps the budget."""
+    simple, learned = (_stepped(job, original, first, last, *rule) for rule in first.rules)
+    is_better = bool(learned.steps) and (
+        not simple.steps or rank(learned) <= WORTH_MORE * rank(simple)
+    )
+    best = learned if is_better else simple
+    return best if best.steps else None
+
+
+def _stepped(
+    job: Job,
+    original: Seen,
+    first: First,
+    last: Last,
+    rule: ConfidenceRule,
+    confidences: Array,
+) -> Pair:
+    """Return the pair with the lowest threshold that seems safe for each share of the budget."""
+    n = min(len(original), len(confidences), len(last.right))
+    order = np.argsort(-confidences[:n], kind="stable")
+    ranked = confidences[:n][order]
+    right = original.right[:n][order]
+    ours, theirs = first.right[:n][order], last.right[:n][order]
+    # with the k surest answered by the first stage: what got worse, and what better
+    worse = _mixed(right & ~ours, right & ~theirs)
+    better = _mixed(~right & ours, ~right & theirs)
+    sure = np.flatnonzero(np.append(ranked[:-1] > ranked[1:], True)) + 1  # ends of ties
+    sure = sure[sure >= n * (1.0 - _MOST_ESCALATED)]
+    lost = np.array([needed(job, PairedCounts(n, int(worse[k]), int(better[k]))) for k in sure])
+    # what the others cost with the k surest answered
+    left = np.append(np.cumsum(last.costs[:n][order][::-1])[::-1], 0.0) * dearer(job) / n
+    steps: list[Step] = []
+    for share in SHARES:
+        too_much = np.flatnonzero(lost > share * job.budget.max_drop)
+        reached = int(too_much[0]) if len(too_much) else len(sure)
+        if not reached:
+            continue
+        k = int(sure[reached - 1])
+        price = first.cost + float(left[k])
+        counts = PairedCounts(n, int(worse[k]), int(better[k]))
+        # halfway to the next answer, so that rounding does not decide
+        below = float(ranked[k]) if k < n else float(ranked[-1])
+        steps.append(Step(share, (float(ranked[k - 1]) + below) / 2, counts, price))
+    return Pair(first, last, rule, confidences, steps)
+
+
+def _mixed(ours: Array, theirs: Array) -> Array:
+    """Return int64[n + 1]: how many count when the first k are ours and the others theirs."""
+    mine = np.concatenate([[0], np.cumsum(ours)])
+    others = np.concatenate([[0], np.cumsum(theirs)])
+    return np.asarray(mine + others[-1] - others)
+
+
+def needed(job: Job, counts: Paired) -> float:
+    """Return the budget at which a certificate would be about as likely as not.
+
+    One lost answer more than was seen is assumed, so that a few lucky examples do not count.
+    """
+    quantile = NormalDist().inv_cdf(job.budget.confidence)
+    n = max(job.units(job.splits.certify), 1)
+    drop = counts.drop + 1 / counts.n
+    disagreement = counts.disagreement + 1 / counts.n
+    return float(drop + quantile * np.sqrt(disagreement / n))
+
+
+def dearer(job: Job) -> float:
+    """Return how many times as much an example costs behind a first stage."""
+    return 1.0 if job.budget.objective == "latency" else _SMALL_BATCHES
+
+
+def rank(pair: Pair) -> float:
+    """Return the expected cost at a threshold that is neither timid nor bold."""
+    return next((step.cost for step in pair.steps if step.share >= _RANKED_BY), pair.steps[-1].cost)
