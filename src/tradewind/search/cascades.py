@@ -73,9 +73,11 @@ def propose(job: Job, scores: Scores, baseline: Trial, trials: list[Trial]) -> l
         baseline: the original, with what it said about the select split.
         trials: variants that were looked at, whether or not they keep the budget alone.
     """
-    assert baseline.seen is not None
     effort = job.settings.effort
     stages = [one for one in trials if _is_usable(one)]
+    if not stages:
+        return []
+    assert baseline.seen is not None
     lasts = _last_stages(job, baseline, stages)
     alone = min(one.cost for one in lasts)
     firsts = [one for trial in stages if (one := _as_first(job, scores, baseline, trial))]
