@@ -1,4 +1,3 @@
-import json
 import os
 import subprocess
 import sys
@@ -10,6 +9,7 @@ import onnx
 import pytest
 from safetensors.numpy import save_file
 from tests.cli.child import tradewind
+from tests.frameworks.remembering import packages, remembered
 from tests.frameworks.table import record
 
 from tradewind.engines import OnnxRuntime
@@ -18,7 +18,7 @@ from tradewind.importers import environment, load_model
 from tradewind.importers.jax import JaxImporter
 from tradewind.importers.probes import probes
 from tradewind.importers.token_ids import token_ids
-from tradewind.model import Model, Origin, Parity
+from tradewind.model import Model
 from tradewind.tensors import Array, Datatype, Tensors, TensorSpec
 
 MAKING = Path(__file__).parent / "making"
@@ -35,10 +35,6 @@ INPUTS = {
     "layered": ("x=FP32[N,8]",),
 }
 """What functions take after their parameters."""
-
-
-def _packages() -> Path:
-    return next((environment("jax").folder / "lib").glob("python*/site-packages"))
 
 
 @pytest.fixture(scope="module")
@@ -65,17 +61,10 @@ def memory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if not environment("jax").is_installed:
         pytest.skip("the jax environment is missing: tradewind doctor --install jax")
     folder = tmp_path_factory.mktemp("memory")
-    command: list[str | Path] = [sys.executable, MAKING / "jax_memory.py", folder, _packages()]
+    command: list[str | Path] = [sys.executable, MAKING / "jax_memory.py", folder]
+    command.append(packages(environment("jax")))
     subprocess.run(command, check=True, env={**os.environ, "JAX_PLATFORMS": "cpu"})
     return folder
-
-
-def _remembered(folder: Path, name: str) -> tuple[Model, list[str]]:
-    told = json.loads((folder / f"{name}.json").read_text())
-    origin = told["origin"]
-    parity = Parity(**origin["parity"])
-    where = Origin(origin["framework"], origin["source"], parity)
-    return Model((folder / f"{name}.onnx").read_bytes(), where), told["notes"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -90,26 +79,26 @@ def test_exported_functions_are_imported(files: Path, name: str, form: str) -> N
 
 @pytest.mark.parametrize("name", NAMES)
 def test_functions_in_memory_take_any_number_of_examples(memory: Path, name: str) -> None:
-    model, notes = _remembered(memory, name)
+    model, notes = remembered(memory, name)
     assert model.signature.has_free_batch
     assert notes == []
     record("JAX", "function in memory", name, model)
 
 
 def test_a_function_that_wants_one_number_of_examples_gets_it(memory: Path) -> None:
-    model, notes = _remembered(memory, "fixed")
+    model, notes = remembered(memory, "fixed")
     assert model.signature.fixed_batch == 4
     assert "first dimension" in notes[0]
     record("JAX", "function in memory", "fixed", model, note=notes[0])
 
 
 def test_an_exported_function_in_memory_is_imported(memory: Path) -> None:
-    model, _ = _remembered(memory, "exported")
+    model, _ = remembered(memory, "exported")
     assert model.signature.inputs[0].shape == (3,)
 
 
 def test_parameters_become_weights_under_one_input(memory: Path) -> None:
-    model, _ = _remembered(memory, "convolutions")
+    model, _ = remembered(memory, "convolutions")
     assert [spec.name for spec in model.signature.inputs] == ["image"]
     kinds = [node.op_type for node in model.to_proto().graph.node]
     assert kinds.count("Conv") == 2
@@ -117,7 +106,7 @@ def test_parameters_become_weights_under_one_input(memory: Path) -> None:
 
 
 def test_polynomials_that_spell_a_function_become_it_again(memory: Path) -> None:
-    model, _ = _remembered(memory, "attention")
+    model, _ = remembered(memory, "attention")
     kinds = [node.op_type for node in model.to_proto().graph.node]
     assert kinds.count("Erf") == 1  # in the exact GELU
     assert "Einsum" not in kinds
