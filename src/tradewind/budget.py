@@ -5,7 +5,7 @@ from typing import Literal
 
 from tradewind.errors import SettingError
 
-Objective = Literal["latency", "throughput", "memory", "energy"]
+Objective = Literal["latency", "throughput", "memory", "energy", "carbon", "cost"]
 
 
 @dataclass(frozen=True)
@@ -17,8 +17,8 @@ class Budget:
         max_drop: share of right answers that may be lost, 0 < max_drop < 1; of an error, the
             share of its limit that it may rise by.
         confidence: probability at least with which a certificate is true.
-        objective: what to make as small (latency, memory, energy) or large (throughput) as
-            possible.
+        objective: what to make as small (latency, memory, energy, carbon, cost) or large
+            (throughput) as possible.
         max_latency_ms: p99 of one request at batch 1 must not exceed this.
         max_memory_mb: peak resident memory must not exceed this many megabytes (10**6 bytes).
     """
@@ -46,3 +46,8 @@ class Budget:
         ):
             if value is not None and not value > 0:
                 raise SettingError(option, "more than 0", f"{value:g}")
+
+    @property
+    def decides_under_load(self) -> bool:
+        """Whether the objective is about many requests rather than about one."""
+        return self.objective in ("throughput", "energy", "carbon", "cost")

@@ -6,7 +6,7 @@ from typing import final
 import numpy as np
 import pytest
 
-from tradewind.measure import Task, Timing, calling, interleave, speedup, throughput_ratio
+from tradewind.measure import Ratio, Task, Timing, calling, interleave, speedup, throughput_ratio
 from tradewind.measure.timing import Turn
 from tradewind.runners import Runner
 from tradewind.tensors import Array, Signature, Tensors
@@ -122,10 +122,21 @@ def test_an_error_in_a_call_reaches_the_caller(concurrency: int) -> None:
 
 
 def test_a_call_twice_as_long_is_half_as_fast() -> None:
-    slow, fast = Task(lambda: time.sleep(0.02)), Task(lambda: time.sleep(0.01))
-    timings = interleave([slow, fast], seed=0, turn_s=0.02, max_rounds=8, until=NEVER)
-    # a loaded machine wakes a sleeper late, by the same span for both
-    assert 1.2 < speedup(timings[0], timings[1]).ratio < 2.5
+    slow, fast = (Timing([Turn(np.full(3, each), 3 * each, each)] * 8) for each in (0.02, 0.01))
+    assert speedup(slow, fast) == Ratio(2.0, 2.0, 2.0)
+    assert throughput_ratio(slow, fast) == Ratio(2.0, 2.0, 2.0)
+
+
+def test_the_energy_of_a_turn_is_what_the_counter_went_forward_by() -> None:
+    reading = iter(range(100))
+    tasks = [Task(lambda: None)] * 2
+    timings = interleave(
+        tasks, seed=0, turn_s=0, max_rounds=3, until=NEVER, joules=lambda: float(next(reading))
+    )
+    assert [turn.joules for timing in timings for turn in timing.turns] == [1.0] * 6
+    assert timings[0].joules_per_call is not None
+    [unread] = interleave(tasks[:1], seed=0, turn_s=0, max_rounds=3, until=NEVER)
+    assert unread.joules_per_call is None
 
 
 def test_equal_programs_are_not_told_apart_on_this_machine() -> None:

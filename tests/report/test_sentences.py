@@ -39,7 +39,7 @@ def told(record: VariantRecord, certificate: Certificate) -> str:
         (
             Budget("within:0.5", objective="energy"),
             "The share of answers within 0.5 of the truth drops by at most 1%, shown with 95% "
-            "confidence. Within that, the least CPU time for an answer.",
+            "confidence. Within that, the least energy for an answer.",
         ),
     ],
 )

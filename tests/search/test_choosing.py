@@ -27,6 +27,7 @@ def _timed(
     found.percentiles = Percentiles(p99 / 2, p99)
     found.peak_memory_bytes = int(memory_mb * 1e6)
     found.speedup = found.throughput_gain = found.energy_gain = found.memory_gain = gain
+    found.core_gain = gain
     found.certificate = certify_with_labels(PairedCounts(5000, worse, 0), 0.01, 0.95)
     return found
 
@@ -56,9 +57,9 @@ def test_an_interval_that_touches_one_is_no_gain(gain: Ratio) -> None:
 @pytest.mark.parametrize("objective", get_args(Objective))
 def test_only_the_objective_counts(objective: Objective) -> None:
     one, other = _timed("one", EVEN), _timed("other", Ratio(5.0, 4.0, 6.0))
-    wanted = {"latency": "speedup", "throughput": "throughput_gain"}
-    setattr(one, wanted.get(objective, f"{objective}_gain"), Ratio(2.0, 1.5, 2.5))
-    setattr(other, wanted.get(objective, f"{objective}_gain"), EVEN)
+    named = {"latency": "speedup", "carbon": "energy_gain", "cost": "core_gain"}
+    setattr(one, named.get(objective, f"{objective}_gain"), Ratio(2.0, 1.5, 2.5))
+    setattr(other, named.get(objective, f"{objective}_gain"), EVEN)
     chosen, reason = choose(Budget(objective=objective), [_original(), one, other])
     assert chosen is one
     assert "2.00 times" in reason

@@ -11,7 +11,7 @@ from tradewind.data import Preprocessing, Tokenization
 from tradewind.engines import ENGINES, Engine
 from tradewind.errors import BundleError, SettingError
 from tradewind.evidence import Certificate
-from tradewind.measure import Hardware, Ratio
+from tradewind.measure import Footprint, Hardware, Rates, Ratio
 from tradewind.model import Parity
 from tradewind.runners import RULES, ConfidenceRule
 
@@ -133,6 +133,7 @@ class VariantRecord:
     drop: Drop | None = None
     certificate: Certificate | None = None
     stages: tuple[StageRecord, ...] = ()  # of a cascade, the cheapest first
+    footprint: Footprint | None = None  # energy, carbon and money of a million predictions
 
     @property
     def parts(self) -> tuple[StageRecord, ...]:
@@ -283,6 +284,7 @@ class Manifest:
     pending: tuple[str, ...] = ()  # variants that wait for labels, in the order of their tests
     asked: Asked | None = None  # None where no labels were asked for
     classes: tuple[str, ...] = ()  # their names in the order of the scores, where known
+    rates: Rates | None = None  # what energy, carbon and money were worked out from
 
     def to_json(self) -> bytes:
         """Return the manifest as indented JSON."""
@@ -323,7 +325,10 @@ def _unbounded(value: Any) -> Any:
         return [_unbounded(item) for item in value]
     if not isinstance(value, dict):
         return value
-    if value.keys() == {"ratio", "low", "high"} and value["high"] is None:
+    if (
+        value.keys() in ({"ratio", "low", "high"}, {"value", "low", "high"})
+        and value["high"] is None
+    ):
         return {**value, "high": math.inf}
     return {key: _unbounded(item) for key, item in value.items()}
 

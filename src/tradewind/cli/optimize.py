@@ -10,10 +10,12 @@ from tradewind.budget import Budget, Objective
 from tradewind.bundle import REPORT, Manifest, check_target, write_bundle
 from tradewind.cli.opening import Importing, importing, open_examples, open_unlabelled
 from tradewind.cli.output import as_json, print_json, shown, told
+from tradewind.cli.pricing import priced
 from tradewind.cli.remembering import CACHING, remembering
 from tradewind.cli.watching import Watching
 from tradewind.data import Dataset, Preprocessing, carried
 from tradewind.errors import ModelError, OutputError, SettingError
+from tradewind.measure import Prices
 from tradewind.report import page, summary
 from tradewind.search import (
     Cache,
@@ -100,7 +102,8 @@ from tradewind.search import (
     type=click.Choice(get_args(Objective)),
     default="latency",
     show_default=True,
-    help="What to make best; energy is judged by CPU time.",
+    help="What to make best; energy and carbon are judged by the processor's counters where they "
+    "can be read, else by CPU time, and cost by the time of the cores that are occupied.",
 )
 @click.option(
     "--time",
@@ -117,6 +120,7 @@ from tradewind.search import (
     help="How much is tried while time allows.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Repeats all decisions.")
+@priced
 @remembering
 @importing
 @as_json
@@ -139,6 +143,7 @@ def command(
     time_text: str,
     effort: Effort,
     seed: int,
+    prices: Prices,
     cache: Cache | None,
     how: Importing,
     as_json: bool,
@@ -154,7 +159,7 @@ def command(
     earlier one ended, however it ended.
     """
     target = out or _beside(model)
-    settings = SearchSettings(parse_time(time_text), effort, seed)
+    settings = SearchSettings(parse_time(time_text), effort, seed, prices)
     budget = Budget(
         metric or "accuracy", max_drop, confidence, objective, max_latency_ms, max_memory_mb
     )

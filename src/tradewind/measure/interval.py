@@ -10,6 +10,19 @@ from tradewind.tensors import Array
 
 
 @dataclass(frozen=True)
+class Bounds:
+    """A value with the range that it lies in."""
+
+    value: float
+    low: float
+    high: float
+
+    def times(self, factor: float) -> "Bounds":
+        """Return all three in another unit."""
+        return Bounds(self.value * factor, self.low * factor, self.high * factor)
+
+
+@dataclass(frozen=True)
 class Ratio:
     """How many times better a candidate is than the baseline, with its interval.
 
@@ -45,17 +58,33 @@ def paired_ratio(baseline: Array, candidate: Array, confidence: float = 0.95) ->
 
     Source: Conover, Practical Nonparametric Statistics, 3.2.
     """
-    ratios = np.sort(np.asarray(baseline, np.float64) / np.asarray(candidate, np.float64))
-    rounds = len(ratios)
+    found = median_interval(
+        np.asarray(baseline, np.float64) / np.asarray(candidate, np.float64), confidence
+    )
+    return Ratio(found.value, found.low, found.high)
+
+
+def median_interval(values: Array, confidence: float = 0.95) -> Bounds:
+    """Return the median of values that are not negative, with the interval of the sign test.
+
+    Args:
+        values: float[rounds].
+        confidence: of the interval, two-sided.
+
+    Returns:
+        The median; with too few rounds for the confidence the interval is (0, inf).
+    """
+    ordered = np.sort(np.asarray(values, np.float64))
+    rounds = len(ordered)
     outside = int(scipy.stats.binom.ppf((1.0 - confidence) / 2.0, rounds, 0.5))
     while (
         outside > 0 and scipy.stats.binom.cdf(outside - 1, rounds, 0.5) > (1.0 - confidence) / 2.0
     ):
         outside -= 1
-    median = float(np.median(ratios))
+    median = float(np.median(ordered))
     if outside < 1:
-        return Ratio(median, 0.0, float("inf"))
-    return Ratio(median, float(ratios[outside - 1]), float(ratios[rounds - outside]))
+        return Bounds(median, 0.0, float("inf"))
+    return Bounds(median, float(ordered[outside - 1]), float(ordered[rounds - outside]))
 
 
 def rounds_needed(confidence: float) -> int:

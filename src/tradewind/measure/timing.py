@@ -26,6 +26,7 @@ class Turn:
     seconds: Array  # float64[calls], the duration of each call
     wall_s: float  # of the whole turn
     cpu_s: float  # of the whole process meanwhile, all threads
+    joules: float | None = None  # of the whole machine meanwhile, where it can be read
 
     @property
     def calls(self) -> int:
@@ -58,6 +59,22 @@ class Timing:
     def wall_per_call_s(self) -> Array:
         """Wall time per call of every round, float64[rounds]."""
         return np.array([turn.wall_s / turn.calls for turn in self.turns])
+
+    @property
+    def cores_per_call_s(self) -> Array:
+        """Seconds of cores that are occupied: busy ones, and at least one; float64[rounds]."""
+        return np.maximum(self.wall_per_call_s, self.cpu_per_call)
+
+    @property
+    def joules_per_call(self) -> Array | None:
+        """Energy of the machine per call of every round, float64[rounds]; None if unread."""
+        used = [turn.joules for turn in self.turns]
+        known = [joules for joules in used if joules is not None]
+        if len(known) < len(self.turns):
+            return None
+        return np.array(
+            [max(one, 1e-9) / turn.calls for one, turn in zip(known, self.turns, strict=True)]
+        )
 
     @property
     def cpu_per_call(self) -> Array:
@@ -94,6 +111,7 @@ def interleave(
     max_rounds: int,
     until: float,
     min_rounds: int = 6,
+    joules: Callable[[], float | None] | None = None,
 ) -> list[Timing]:
     """Time all tasks in rounds, each round in an order of its own.
 
@@ -104,6 +122,7 @@ def interleave(
         max_rounds: rounds at most.
         until: the value of `time.monotonic` at which no further round is begun.
         min_rounds: rounds that are run even when `until` has passed.
+        joules: reads what the machine has used; None where no energy is measured.
 
     Returns:
         One `Timing` per task, each with the same number of turns.
@@ -115,19 +134,29 @@ def interleave(
             break
         for index in order.permutation(len(tasks)):
             task = tasks[index]
-            timings[index].turns.append(_turn(task, task.turn_s or turn_s))
+            timings[index].turns.append(_turn(task, task.turn_s or turn_s, joules or _unread))
     return timings
 
 
-def _turn(task: Task, turn_s: float) -> Turn:
+def _unread() -> None:
+    return None
+
+
+def _turn(task: Task, turn_s: float, joules: Callable[[], float | None]) -> Turn:
     time.sleep(SETTLE_S)
     task.call()  # wakes the threads and fills the caches; not counted
+    used = joules()
     begin, cpu = time.perf_counter(), time.process_time()
     if task.concurrency == 1:
         seconds = _call_until(task.call, begin + turn_s)
     else:
         seconds = _call_together(task, begin + turn_s)
-    return Turn(np.array(seconds), time.perf_counter() - begin, max(time.process_time() - cpu, 0.0))
+    wall_s = time.perf_counter() - begin
+    cpu_s = max(time.process_time() - cpu, 0.0)
+    now = joules()
+    return Turn(
+        np.array(seconds), wall_s, cpu_s, None if used is None or now is None else now - used
+    )
 
 
 def _call_until(call: Call, end: float) -> list[float]:

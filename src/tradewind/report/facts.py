@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 from tradewind.bundle import Manifest, VariantRecord
+from tradewind.measure import Rates
 from tradewind.model import Parity
-from tradewind.report import numbers, sentences
+from tradewind.report import footprints, numbers, sentences
 
 
 @dataclass(frozen=True)
@@ -187,4 +188,10 @@ def machine_facts(manifest: Manifest) -> list[Fact]:
         Fact("System", machine.system),
         Fact("Engines", versions or "none"),
         Fact("Tradewind", manifest.tradewind),
+        *([] if manifest.rates is None else [_power(manifest.rates)]),
     ]
+
+
+def _power(found: Rates) -> Fact:
+    how = "estimated" if found.is_estimated else "measured"
+    return Fact("Energy and carbon", how, footprints.basis(found))

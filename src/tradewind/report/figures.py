@@ -53,6 +53,14 @@ _COSTS: dict[Objective, _Cost] = {
         "left",
     ),
 }
+_COSTS["carbon"] = _COSTS["energy"]
+_COSTS["cost"] = _Cost(
+    "Core time of a million results",
+    "core hours",
+    lambda one: None if one.footprint is None else one.footprint.core_hours,
+    lambda _: None,
+    "left",
+)
 
 
 def scene(manifest: Manifest) -> Scene | None:

@@ -37,7 +37,7 @@ def page(manifest: Manifest) -> str:
         facts=facts,
         numbers=numbers,
         sentences=sentences,
-        headings=table.headings(),
+        headings=table.headings(manifest),
         rows=table.rows(manifest),
         legend=_legend(),
         tradeoff=_tradeoff(manifest),

@@ -11,7 +11,9 @@ _AIMS = {
     "latency": "the lowest latency of one request",
     "throughput": "the highest throughput",
     "memory": "the smallest peak memory",
-    "energy": "the least CPU time for an answer",
+    "energy": "the least energy for an answer",
+    "carbon": "the least carbon dioxide for an answer",
+    "cost": "the least time of rented cores for an answer",
 }
 
 

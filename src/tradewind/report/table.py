@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from tradewind.bundle import Manifest, VariantRecord
 from tradewind.measure import Ratio
-from tradewind.report import numbers, sentences
+from tradewind.report import footprints, numbers, sentences
 from tradewind.report.standing import Role, in_order, role
 
 
@@ -100,15 +100,34 @@ _COLUMNS = (
 )
 
 
-def headings() -> list[Heading]:
+def headings(manifest: Manifest) -> list[Heading]:
     """Return the columns between the variant's name and its verdict."""
-    return [column.heading for column in _COLUMNS]
+    return [column.heading for column in _columns(manifest)]
+
+
+def _columns(manifest: Manifest) -> tuple[_Column, ...]:
+    """Return the columns, with what a million predictions take where that is known."""
+    taking = [
+        kind
+        for kind in (footprints.ENERGY, footprints.CARBON, footprints.MONEY)
+        if any(footprints.value_of(one, kind) is not None for one in manifest.variants)
+    ]
+    return (*_COLUMNS, *map(_footprint, taking))
+
+
+def _footprint(kind: footprints.Kind) -> _Column:
+    unit = f"{kind.unit} a million".strip()
+    return _Column(
+        Heading(sentences.sentence(kind.title), unit),
+        lambda one: footprints.value_of(one, kind),
+        lambda one: footprints.range_of(one, kind),
+    )
 
 
 def rows(manifest: Manifest) -> list[Row]:
     """Return every variant once, the most important first."""
     records = in_order(manifest)
-    columns = [_cells(column, records) for column in _COLUMNS]
+    columns = [_cells(column, records) for column in _columns(manifest)]
     return [
         Row(
             record.variant,

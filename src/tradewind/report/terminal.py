@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tradewind.bundle import REPORT, Manifest, VariantRecord
-from tradewind.report import numbers, sentences
+from tradewind.report import footprints, numbers, sentences
 from tradewind.report.numbers import UNKNOWN
 from tradewind.report.standing import finalists, in_order
 from tradewind.report.telling import is_untried, telling
@@ -22,6 +22,7 @@ _INDENT = 10  # of what is said, behind its subject
 _MAX_WIDTH = 110  # of lines of prose, beyond which they are tiring to read
 _LEAST_NAME = 12
 _NOTHING = "-"
+_BY_CPU_TIME = ("energy", "carbon", "cost")
 
 
 def summary(manifest: Manifest, bundle: str) -> RenderableType:
@@ -56,6 +57,10 @@ class _Summary:
         if len(records) > MAX_ROWS:
             yield Text(f"  and {len(records) - MAX_ROWS:,} more in the report", style="dim")
         yield ""
+        if manifest.rates is not None and footprints.is_wanted(manifest):
+            yield footprints.table(manifest, records[:MAX_ROWS], manifest.rates)
+            yield ""
+            yield _said("Energy", f"{sentences.sentence(footprints.basis(manifest.rates))}.", width)
         yield from _refused(manifest, width)
         yield _said("Report", str(PurePath(self.bundle) / REPORT), width)
         yield _said("Next", shlex.join(["tradewind", "serve", self.bundle]), width)
@@ -120,7 +125,7 @@ def _table(manifest: Manifest, records: Sequence[VariantRecord], width: int) -> 
 def _titles(manifest: Manifest) -> list[str]:
     objective = manifest.budget.objective
     gain = "gain in rate" if objective == "throughput" else "speed-up"
-    work = "CPU time\na result" if objective == "energy" else "results\n"
+    work = "CPU time\na result" if objective in _BY_CPU_TIME else "results\n"
     return [
         "latency\n(p99)",
         f"{gain}\n95% interval",
@@ -134,7 +139,7 @@ def _titles(manifest: Manifest) -> list[str]:
 def _cells(manifest: Manifest, record: VariantRecord) -> list[str]:
     objective, latency = manifest.budget.objective, record.latency_ms
     gain = record.throughput_gain if objective == "throughput" else record.speedup
-    if objective == "energy":
+    if objective in _BY_CPU_TIME:
         work = numbers.milliseconds(record.cpu_ms_per_example)
     else:
         work = numbers.rate(record.throughput_per_s)

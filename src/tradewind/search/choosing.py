@@ -44,8 +44,10 @@ def choose(budget: Budget, entrants: list[Trial]) -> tuple[Trial, str]:
 def _gain(budget: Budget, trial: Trial) -> Ratio:
     if budget.objective == "throughput":
         found = trial.throughput_gain
-    elif budget.objective == "energy":
+    elif budget.objective in ("energy", "carbon"):
         found = trial.energy_gain
+    elif budget.objective == "cost":
+        found = trial.core_gain
     elif budget.objective == "memory":
         found = trial.memory_gain
     else:
@@ -79,13 +81,21 @@ def _praise(budget: Budget, best: Trial) -> str:
         "latency": "answers one request {:.2f} times sooner",
         "throughput": "answers {:.2f} times as many requests a second",
         "memory": "needs {:.2f} times less memory",
-        "energy": "needs {:.2f} times less CPU time for an answer",
+        "energy": f"needs {{:.2f}} times less {_energy(best)} for an answer",
+        "carbon": f"needs {{:.2f}} times less {_energy(best)} for an answer",
+        "cost": "occupies cores for {:.2f} times less time for an answer",
     }[budget.objective].format(gain.ratio)
     if best.plan.is_cascade and budget.objective == "latency":
         what += " on average"
     if best.is_certified:
         return f"{what} than the original, and keeps the promise"
     return f"{what} than the original; the same graph in the same arithmetic, so nothing is lost"
+
+
+def _energy(trial: Trial) -> str:
+    """Name what the energy was judged by."""
+    found = trial.footprint
+    return "CPU time" if found is None or found.is_estimated else "energy"
 
 
 def _excuse(budget: Budget, baseline: Trial, entrants: list[Trial]) -> str:

@@ -15,8 +15,10 @@ def cost_of(job: Job) -> Callable[[Trial], float]:
         return lambda trial: trial.latency_s
     if objective == "throughput":
         return lambda trial: trial.example_s
-    if objective == "energy":
+    if objective in ("energy", "carbon"):
         return lambda trial: trial.cpu_s
+    if objective == "cost":  # cores that are occupied: busy ones, and at least one
+        return lambda trial: max(trial.example_s, trial.cpu_s)
     return lambda trial: float(trial.peak_memory_bytes or np.inf)
 
 
@@ -27,5 +29,6 @@ def no_gain(job: Job, price: float) -> str:
         job: knows the objective.
         price: cost of the variant / cost of the baseline.
     """
-    unit = {"memory": "memory", "energy": "CPU time"}.get(job.budget.objective, "time")
+    units = {"memory": "memory", "energy": "CPU time", "carbon": "CPU time", "cost": "core time"}
+    unit = units.get(job.budget.objective, "time")
     return f"no gain here: {price:.2f} times the {unit} of the original"

@@ -9,21 +9,26 @@ import numpy as np
 from tradewind.bundle import Percentiles
 from tradewind.errors import EngineError
 from tradewind.measure import (
+    Rates,
     Ratio,
     Task,
     Timing,
     calling,
+    footprint,
     interleave,
     paired_ratio,
     peak_memory_bytes,
+    rates,
     rounds_needed,
     speedup,
+    this_meter,
     throughput_ratio,
 )
 from tradewind.search.job import Job
 from tradewind.search.plans import Plan
 from tradewind.search.probing import Inputs
 from tradewind.search.trials import Trial
+from tradewind.tensors import Array
 
 MAX_FINALISTS = 4
 ALPHA = 0.05
@@ -61,6 +66,13 @@ def finalists(baseline: Trial, trials: list[Trial], cost: Callable[[Trial], floa
     return entrants
 
 
+@dataclass(frozen=True)
+class Raced:
+    """What a race says beside the measurements of its entrants."""
+
+    rates: Rates
+
+
 def confidence_of_each(rivals: int) -> float:
     """Return the confidence of each interval at which all "better" together are wrong in 5%.
 
@@ -75,7 +87,7 @@ def confidence_of_each(rivals: int) -> float:
 
 def race(
     job: Job, entrants: list[Trial], inputs: Inputs, until: float, pace: Pace | None = None
-) -> None:
+) -> Raced:
     """Time all entrants in interleaved rounds; the first one is the baseline.
 
     Args:
@@ -87,6 +99,8 @@ def race(
     """
     pace = pace or Pace()
     sure = confidence_of_each(len(entrants) - 1)
+    meter = this_meter(has_gpu=any(trial.plan.may_use_gpu for trial in entrants))
+    known = rates(job.settings.prices, job.hardware.cpu, meter.parts, meter.idle_watts())
     with contextlib.ExitStack() as stack:
         tasks: list[Task] = []
         for trial in entrants:
@@ -101,19 +115,22 @@ def race(
             max_rounds=pace.rounds if len(entrants) > 1 else pace.rounds_alone,
             until=until,
             min_rounds=rounds_needed(sure),
+            joules=meter.joules,
         )
     singles, loads = timings[::2], timings[1::2]
     for trial, single, load in zip(entrants, singles, loads, strict=True):
-        _fill(trial, single, load)
+        _fill(trial, single, load, known)
         if not trial.is_baseline:
             _compare(trial, entrants[0], (single, load), (singles[0], loads[0]), sure)
+    return Raced(known)
 
 
-def _fill(trial: Trial, single: Timing, load: Timing) -> None:
+def _fill(trial: Trial, single: Timing, load: Timing, known: Rates) -> None:
     size = trial.load.batch_size
     trial.percentiles = Percentiles(single.latency_ms(50), single.latency_ms(99))
     trial.throughput_per_s = size / float(np.median(load.wall_per_call_s))
     trial.cpu_ms = load.cpu_per_call_s / size * 1e3
+    trial.footprint = footprint(load, size, known)
 
 
 def _compare(
@@ -126,7 +143,17 @@ def _compare(
     work = trial.load.batch_size / baseline.load.batch_size
     trial.speedup = speedup(theirs[0], ours[0], sure, varies=trial.plan.is_cascade)
     trial.throughput_gain = throughput_ratio(theirs[1], ours[1], work, sure)
-    trial.energy_gain = paired_ratio(theirs[1].cpu_per_call * work, ours[1].cpu_per_call, sure)
+    trial.energy_gain = paired_ratio(*_energies(theirs[1], ours[1], work), sure)
+    before, after = theirs[1].cores_per_call_s * work, ours[1].cores_per_call_s
+    trial.core_gain = paired_ratio(before, after, sure)
+
+
+def _energies(theirs: Timing, ours: Timing, work: float) -> tuple[Array, Array]:
+    """Return what each round took: joules where they were read, else processor time."""
+    before, after = theirs.joules_per_call, ours.joules_per_call
+    if before is None or after is None:
+        before, after = theirs.cpu_per_call, ours.cpu_per_call
+    return before * work, after
 
 
 def weigh(job: Job, entrants: list[Trial], inputs: Inputs) -> None:

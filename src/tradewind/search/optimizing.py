@@ -9,7 +9,7 @@ from tradewind.budget import Budget
 from tradewind.bundle import Refusal
 from tradewind.data import Dataset, Unlabelled, split, without_known
 from tradewind.errors import Stopped
-from tradewind.measure import parse_metric, this_machine
+from tradewind.measure import Rates, parse_metric, this_machine
 from tradewind.model import Model
 from tradewind.search.cache import Cache
 from tradewind.search.certifying import Certifier, order
@@ -48,6 +48,7 @@ class Outcome:
     elapsed_s: float = 0.0
     tested: tuple[str, ...] = ()  # in the order that was fixed before
     questions: Questions | None = None  # where labels were asked for
+    rates: Rates | None = None  # what the machine's time costs
 
 
 def optimize(
@@ -178,11 +179,11 @@ class _Search:
         entrants = finalists(baseline, queue, cost_of(job))
         self._told.begin("timing the finalists", len(entrants))
         try:
-            race(job, entrants, screen.inputs, job.deadline.at(self._shares.timed))
+            raced = race(job, entrants, screen.inputs, job.deadline.at(self._shares.timed))
             weigh(job, entrants, screen.inputs)
         except KeyboardInterrupt:
             self._stop("interrupted: timing once more, for a moment only")
-            race(job, entrants, screen.inputs, until=0.0)
+            raced = race(job, entrants, screen.inputs, until=0.0)
         chosen, reason = choose(job.budget, entrants)
         if chosen is baseline and len(entrants) == 1:
             if questions is None or not queue:
@@ -190,7 +191,7 @@ class _Search:
             else:
                 reason = awaited(questions)
         found = self._outcome(attempts, baseline, chosen, reason, queue)
-        return replace(found, questions=questions)
+        return replace(found, questions=questions, rates=raced.rates)
 
     def _why_nothing(self, reason: str) -> str:
         """Say what kept everything cheaper from being certified."""

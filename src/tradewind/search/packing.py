@@ -102,6 +102,7 @@ def pack(outcome: Outcome, command: str) -> tuple[Manifest, dict[str, Model]]:
         asked=None if outcome.questions is None else outcome.questions.record,
         tokenization=TokenizerRecord.of(steps) if isinstance(steps, Tokenization) else None,
         classes=job.dataset.classes or carried_classes(job.model),
+        rates=outcome.rates,
     )
     return manifest, models
 
@@ -176,6 +177,7 @@ def measured(record: VariantRecord, trial: Trial) -> VariantRecord:
         select_drop=None if trial.select is None else trial.select.drop,
         speedup=trial.speedup,
         throughput_gain=trial.throughput_gain,
+        footprint=trial.footprint,
         drop=trial.drop,
         certificate=trial.certificate,
     )

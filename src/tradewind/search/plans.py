@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Self
 
-from tradewind.engines import Engine, OnnxRuntime, OpenVINO, compile_stages
+from tradewind.engines import Engine, OnnxRuntime, OpenVINO, PyTorch, compile_stages
 from tradewind.model import Model
 from tradewind.runners import ConfidenceRule, Runner
 from tradewind.search.candidates import Graph, variant_name
@@ -89,6 +89,12 @@ class Plan:
     def is_original(self) -> bool:
         """Whether it answers as the original does, up to the order of summation."""
         return not self.is_cascade and self.last.is_original
+
+    @property
+    def may_use_gpu(self) -> bool:
+        """Whether a stage runs on a GPU where there is one."""
+        engines = [stage.engine for stage in self.stages]
+        return any(isinstance(one, PyTorch) and one.device != "cpu" for one in engines)
 
     @property
     def name(self) -> str:

@@ -73,6 +73,8 @@ def recertify(
     settings = settings or SearchSettings()
     told = progress or Silence()
     manifest = bundle.manifest
+    if manifest.rates is not None:
+        settings = replace(settings, prices=manifest.rates.prices)
     model = bundle.model(manifest.baseline)
     metric = parse_metric(manifest.budget.metric, model)
     if labels is None:
@@ -92,7 +94,7 @@ def recertify(
     is_complete = _certify(job, baseline, trials, told, labels, manifest.asked)
     entrants = finalists(baseline, trials, cost_of(job))
     told.begin("timing", len(entrants))
-    race(job, entrants, inputs, deadline.at(TIMED))
+    raced = race(job, entrants, inputs, deadline.at(TIMED))
     weigh(job, entrants, inputs)
     chosen, reason = choose(job.budget, entrants)
     everything = [baseline, *trials]
@@ -111,6 +113,7 @@ def recertify(
         is_complete,
         deadline.elapsed_s,
         names_of_tested(trials),
+        rates=raced.rates,
     )
 
 
@@ -156,6 +159,7 @@ def renewed(manifest: Manifest, outcome: Outcome, command: str) -> Manifest:
         elapsed_s=outcome.elapsed_s,
         tested=outcome.tested,
         pending=(),
+        rates=outcome.rates,
     )
 
 

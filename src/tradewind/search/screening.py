@@ -124,7 +124,7 @@ class Screen:
             graph,
             self._job.hardware,
             BATCH_SIZES if self._job.fixed_batch is None else (),
-            is_throughput=self._job.budget.objective in ("throughput", "energy"),
+            is_throughput=self._job.budget.decides_under_load,
             is_tiny=self.baseline.trial.latency_s < TINY_S,
         )
         same = self.baseline.trial.plan.last

@@ -3,10 +3,11 @@
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from tradewind.errors import SettingError
+from tradewind.measure import Prices
 
 Effort = Literal["quick", "normal", "thorough"]
 
@@ -21,11 +22,13 @@ class SearchSettings:
         time_s: seconds after which the answer is due; at least 5.
         effort: how many variants are tried while time allows.
         seed: 0 or more; fixes the splits, what is calibrated on and the order of timing.
+        prices: what is known about electricity and rented cores.
     """
 
     time_s: float = 300.0
     effort: Effort = "normal"
     seed: int = 0
+    prices: Prices = field(default_factory=Prices)
 
     def __post_init__(self) -> None:
         if not self.time_s >= 5:

@@ -6,7 +6,7 @@ import numpy as np
 
 from tradewind.bundle import Drop, Percentiles
 from tradewind.evidence import Certificate, Paired
-from tradewind.measure import Ratio
+from tradewind.measure import Footprint, Ratio
 from tradewind.search.plans import Plan
 from tradewind.tensors import Array
 
@@ -74,7 +74,9 @@ class Trial:
     cpu_ms: float | None = None
     speedup: Ratio | None = None
     throughput_gain: Ratio | None = None
-    energy_gain: Ratio | None = None
+    energy_gain: Ratio | None = None  # of what a counter read, else of processor time
+    core_gain: Ratio | None = None  # of the time of occupied cores
+    footprint: Footprint | None = None
     memory_gain: Ratio | None = None
     peak_memory_bytes: int | None = None
     refusals: list[str] = field(default_factory=list)

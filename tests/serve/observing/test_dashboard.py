@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from tradewind.measure import Rapl
 from tradewind.serve.observing import About, ModelMetrics, Observing, ServerMetrics
-from tradewind.serve.observing.power import Rapl
 
 DASHBOARD = json.loads(
     (Path(__file__).parents[3] / "docs" / "grafana" / "tradewind.json").read_text()

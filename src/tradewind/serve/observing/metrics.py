@@ -15,10 +15,10 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
+from tradewind.measure import Rapl
 from tradewind.serve.observing.counts import ServerCounts
 from tradewind.serve.observing.families import families
 from tradewind.serve.observing.model import ModelMetrics
-from tradewind.serve.observing.power import Rapl
 from tradewind.serve.observing.settings import Observing
 from tradewind.serve.observing.triton_names import triton_families
 from tradewind.serve.refusals import Reason
