@@ -1,7 +1,6 @@
 """Files that optimizers made, run as their makers recommend."""
 
 import queue
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, final
@@ -43,28 +42,30 @@ class Setting:
         """The settings that matter, in a few words."""
         callers = f", {self.callers} callers" if self.callers > 1 else ""
         if self.runtime == "openvino":
-            return f"batch {self.batch_size}, hint {self.hint.lower()}{callers}"
-        return f"batch {self.batch_size}, {self.threads or 'all'} threads{callers}"
+            one = ", 1 thread" if self.threads == 1 else ""
+            return f"batch {self.batch_size}, hint {self.hint.lower()}{one}{callers}"
+        threads = "1 thread" if self.threads == 1 else "all threads"
+        return f"batch {self.batch_size}, {threads}{callers}"
 
 
-def settings(runtime: Runtime, sizes: tuple[int, ...], *, is_default: bool) -> Iterator[Setting]:
-    """Yield the settings to choose from, the plainest first.
+def settings(runtime: Runtime, size: int, *, is_throughput: bool) -> tuple[Setting, ...]:
+    """Return the settings to choose from at a batch size, the likeliest first.
 
     Args:
         runtime: what runs the file.
-        sizes: batch sizes to try.
-        is_default: whether nothing but the batch size is chosen.
+        size: of the batch.
+        is_throughput: whether several callers may ask at once.
     """
     cores = available_cores()
-    for size in sizes:
-        yield Setting(runtime, size)
-        if is_default or cores == 1:
-            continue
-        if runtime == "openvino":
-            yield Setting(runtime, size, cores, hint="THROUGHPUT")
-        else:
-            yield Setting(runtime, size, threads=1)
-            yield Setting(runtime, size, cores, threads=1)
+    plain = Setting(runtime, size)
+    alone = Setting(runtime, size, threads=1)
+    if cores == 1:
+        return (plain,)
+    if not is_throughput:
+        return (plain, alone)
+    if runtime == "openvino":
+        return (Setting(runtime, size, cores, hint="THROUGHPUT"), plain)
+    return (Setting(runtime, size, cores, threads=1), plain, alone)
 
 
 def opened(file: Path, signature: Signature, setting: Setting) -> Runner:

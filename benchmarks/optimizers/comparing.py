@@ -35,6 +35,7 @@ class Schedule:
 
     Args:
         search: how long and how hard each of Tradewind's two searches is.
+        limit_s: seconds that another optimizer may take for one model.
         rounds: of the timing.
         is_reused: whether files of other optimizers that are there will do.
         is_found: whether bundles that are there will do.
@@ -42,6 +43,7 @@ class Schedule:
     """
 
     search: SearchSettings
+    limit_s: float
     rounds: int
     is_reused: bool
     is_found: bool
@@ -65,7 +67,7 @@ def make(
     entries: dict[str, Entry] = {}
     entered = []
     for peer in peers:
-        made = attempt(peer, prepared, say, is_reused=schedule.is_reused)
+        made = attempt(peer, prepared, say, schedule.limit_s, is_reused=schedule.is_reused)
         entry = _judged(judge, peer, made, is_reused=schedule.is_reused)
         entries[peer.name] = entry
         if made.file is not None and entry.verdict is not None:

@@ -43,7 +43,14 @@ def main() -> int:
     results = work / "results"
     results.mkdir(parents=True, exist_ok=True)
     settings = SearchSettings(parse_time(given.time) / 2, given.effort, given.seed)
-    schedule = Schedule(settings, given.rounds, given.reuse, given.reuse_bundles, given.seed)
+    schedule = Schedule(
+        settings,
+        parse_time(given.limit),
+        given.rounds,
+        given.reuse,
+        given.reuse_bundles,
+        given.seed,
+    )
     peers = [
         peer for peer in PEERS if not given.peers or peer.name in (PEERS[0].name, *given.peers)
     ]
@@ -79,8 +86,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, default=DEFAULT_DATA)
     parser.add_argument("--work", type=Path, help="where everything is kept; under TRADEWIND_HOME")
     parser.add_argument("--time", default="60s", help="for each model, both searches together")
+    parser.add_argument("--limit", default="10m", help="for each other optimizer and model")
     parser.add_argument("--effort", choices=("quick", "normal", "thorough"), default="normal")
-    parser.add_argument("--rounds", type=int, default=20, help="of the timing")
+    parser.add_argument("--rounds", type=int, default=15, help="of the timing")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--only", nargs="+", choices=names, default=[], metavar="NAME", help=", ".join(names)

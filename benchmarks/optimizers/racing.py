@@ -31,7 +31,7 @@ TURN_S = 0.05
 LOAD_TURN_S = 0.15
 PROBES = 3
 NOISE = 0.97
-"""A setting has to be this much better in a quick look to take the place of a plainer one."""
+"""Several callers have to be this much better in a quick look to take the place of one."""
 
 
 @final
@@ -69,19 +69,16 @@ def of_file(
 ) -> Contestant:
     """Return a file under the setting that suits it best in a quick look."""
     signature = prepared.model.signature
-    tried = [size for size in sorted(batches) if size in SIZES or signature.fixed_batch]
-    sizes = tuple(tried if objective == "throughput" else tried[:1])
-    choice = [
-        one
-        for one in settings(peer.runtime, sizes, is_default=peer.is_default)
-        if objective == "throughput" or one.callers == 1
-    ]
-    best = choice[0]
-    if len(choice) > 1:
-        costs = [_cost(file, prepared, batches, one) for one in choice]
-        for one, cost in zip(choice, costs, strict=True):
-            if cost < costs[choice.index(best)] * NOISE:
-                best = one
+    is_throughput = objective == "throughput"
+    sizes = [size for size in sorted(batches) if size in SIZES or signature.fixed_batch]
+    sizes = sizes if is_throughput else sizes[:1]
+    if peer.is_default:
+        best = _cheapest(file, prepared, batches, [Setting(peer.runtime, size) for size in sizes])
+    else:
+        choice = [settings(peer.runtime, size, is_throughput=is_throughput) for size in sizes]
+        likely = _cheapest(file, prepared, batches, [one[0] for one in choice])
+        at_best = choice[sizes.index(likely.batch_size)]
+        best = _cheapest(file, prepared, batches, at_best)
     runner = opened(file, signature, best)
     return Contestant(peer.name, best.label, best.batch_size, best.callers, runner)
 
@@ -115,6 +112,16 @@ def race(
     turn_s = TURN_S if objective == "latency" else LOAD_TURN_S
     tasks = [one.task(batches, turn_s) for one in contestants]
     return interleave(tasks, seed=seed, turn_s=turn_s, max_rounds=rounds, until=float("inf"))
+
+
+def _cheapest(
+    file: Path, prepared: Prepared, batches: Batches, choice: Sequence[Setting]
+) -> Setting:
+    """Return the setting with the lowest cost of an example in a quick look."""
+    if len(choice) == 1:
+        return choice[0]
+    costs = [_cost(file, prepared, batches, one) for one in choice]
+    return choice[int(np.argmin(costs))]
 
 
 def _cost(file: Path, prepared: Prepared, batches: Batches, setting: Setting) -> float:

@@ -5,14 +5,15 @@ from pathlib import Path
 
 import numpy as np
 from benchmarks.optimizers.made import Made
-from benchmarks.serving.text_model import SENTENCE, VOCABULARY, text_model
+from benchmarks.serving.text_model import VOCABULARY, text_model
 
 from tradewind.interpreter import TorchGraph
 from tradewind.interpreter.pytorch import functional, torch
 from tradewind.model import Model, Origin
 from tradewind.tensors import Array
 
-EPOCHS = 3
+WORDS = 32
+EPOCHS = 2
 BATCH = 64
 RATE = 4e-4
 _REST = 1  # the token of every word that is not among the most frequent; 0 fills up
@@ -23,7 +24,7 @@ def sentiment(folder: Path) -> Made:
     train, test = _read(folder / "sst2", "train"), _read(folder / "sst2", "dev", "test")
     counted = Counter(word for text, _ in train for word in text.split())
     words = {word: place for place, (word, _) in enumerate(counted.most_common(VOCABULARY - 2), 2)}
-    start = Model(text_model().SerializeToString(), Origin("onnx", "text.onnx"))
+    start = Model(text_model(WORDS).SerializeToString(), Origin("onnx", "text.onnx"))
     tokens, labels = _tokens(train, words), np.array([label for _, label in train])
     model = _trained(start, tokens, labels)
     truth = np.array([label for _, label in test], np.int64)
@@ -66,9 +67,9 @@ def _read(folder: Path, *names: str) -> list[tuple[str, int]]:
 
 
 def _tokens(sentences: list[tuple[str, int]], words: dict[str, int]) -> Array:
-    """Return int64[n, 64], filled up with 0."""
-    found = np.zeros((len(sentences), SENTENCE), np.int64)
+    """Return int64[n, 32], filled up with 0."""
+    found = np.zeros((len(sentences), WORDS), np.int64)
     for row, (text, _) in zip(found, sentences, strict=True):
-        known = [words.get(word, _REST) for word in text.split()][:SENTENCE]
+        known = [words.get(word, _REST) for word in text.split()][:WORDS]
         row[: len(known)] = known
     return found

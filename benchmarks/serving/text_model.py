@@ -16,13 +16,13 @@ VOCABULARY = 4096
 CLASSES = 2
 
 
-def text_model() -> onnx.ModelProto:
-    """Return an encoder from tokens INT64[N, 64] to logits FP32[N, 2]."""
+def text_model(sentence: int = SENTENCE) -> onnx.ModelProto:
+    """Return an encoder from tokens INT64[N, sentence] to logits FP32[N, 2]."""
     graph = _Graph()
     x = graph.node("Gather", [graph.weight(VOCABULARY, WIDTH), "tokens"])  # [N, T, W]
-    x = graph.node("Add", [x, graph.weight(SENTENCE, WIDTH)])
+    x = graph.node("Add", [x, graph.weight(sentence, WIDTH)])
     for _ in range(LAYERS):
-        x = graph.normal(graph.node("Add", [x, _attention(graph, x)]))
+        x = graph.normal(graph.node("Add", [x, _attention(graph, x, sentence)]))
         inner = graph.node("MatMul", [x, graph.weight(WIDTH, 4 * WIDTH)])
         inner = graph.node("Relu", [inner])
         x = graph.normal(
@@ -33,7 +33,7 @@ def text_model() -> onnx.ModelProto:
     made = helper.make_graph(
         graph.nodes,
         "text",
-        [helper.make_tensor_value_info("tokens", TensorProto.INT64, ["N", SENTENCE])],
+        [helper.make_tensor_value_info("tokens", TensorProto.INT64, ["N", sentence])],
         [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", CLASSES])],
         graph.constants,
     )
@@ -42,9 +42,9 @@ def text_model() -> onnx.ModelProto:
     return model
 
 
-def _attention(graph: "_Graph", x: str) -> str:
+def _attention(graph: "_Graph", x: str, sentence: int) -> str:
     size = WIDTH // HEADS
-    split = graph.constant(np.array([0, SENTENCE, HEADS, size]))
+    split = graph.constant(np.array([0, sentence, HEADS, size]))
     query, key, value = (
         graph.node("Reshape", [graph.node("MatMul", [x, graph.weight(WIDTH, WIDTH)]), split])
         for _ in range(3)
@@ -55,7 +55,7 @@ def _attention(graph: "_Graph", x: str) -> str:
     scale = graph.constant(np.float32(size**-0.5))
     scores = graph.node("Mul", [graph.node("MatMul", [query, key]), scale])
     mixed = graph.node("MatMul", [graph.node("Softmax", [scores], axis=-1), value])
-    merged = graph.constant(np.array([0, SENTENCE, WIDTH]))
+    merged = graph.constant(np.array([0, sentence, WIDTH]))
     flat = graph.node("Reshape", [graph.node("Transpose", [mixed], perm=[0, 2, 1, 3]), merged])
     return graph.node("MatMul", [flat, graph.weight(WIDTH, WIDTH)])
 

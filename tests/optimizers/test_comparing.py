@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from benchmarks.optimizers.artefacts import SIZES, settings
+from benchmarks.optimizers.artefacts import Runtime, settings
 from benchmarks.optimizers.peers import PEERS
 from benchmarks.optimizers.peers.apps.asking import Request
 from benchmarks.optimizers.peers.peer import APPS
@@ -29,7 +29,7 @@ from benchmarks.optimizers.tables import (
     standing,
 )
 
-from tradewind.measure import Ratio
+from tradewind.measure import Ratio, available_cores
 
 BASELINE, STATIC = PEERS[0].name, PEERS[1].name
 
@@ -90,11 +90,13 @@ def test_a_record_is_read_back_as_it_was_with_a_ratio_that_nothing_bounds(tmp_pa
     assert read_record(tmp_path / "a.json") == one
 
 
-def test_the_baseline_is_run_with_default_settings_and_others_with_their_best() -> None:
-    plain = list(settings("onnxruntime", SIZES, is_default=True))
-    assert [one.batch_size for one in plain] == list(SIZES)
-    assert all(one.threads == 0 and one.callers == 1 for one in plain)
-    assert {one.batch_size for one in settings("openvino", SIZES, is_default=False)} == {*SIZES}
+@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
+def test_one_request_has_one_caller_and_throughput_may_have_more(runtime: Runtime) -> None:
+    alone = settings(runtime, 1, is_throughput=False)
+    together = settings(runtime, 8, is_throughput=True)
+    assert all(one.callers == 1 for one in alone)
+    assert max(one.callers for one in together) == available_cores()
+    assert {one.batch_size for one in together} == {8}
 
 
 @pytest.mark.parametrize("peer", PEERS, ids=lambda peer: peer.name)

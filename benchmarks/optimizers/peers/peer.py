@@ -21,8 +21,6 @@ from tradewind.importers import install
 from tradewind.importers.environments import Environment
 
 APPS = Path(__file__).with_name("apps")
-LIMIT_S = 600.0
-"""Longer than this no optimizer may take for one model."""
 
 
 @final
@@ -80,7 +78,12 @@ class Attempt:
 
 
 def attempt(
-    peer: Peer, prepared: Prepared, say: Callable[[str], None], *, is_reused: bool
+    peer: Peer,
+    prepared: Prepared,
+    say: Callable[[str], None],
+    limit_s: float,
+    *,
+    is_reused: bool,
 ) -> Attempt:
     """Ask an optimizer for a file, in a process and an environment of its own.
 
@@ -88,6 +91,7 @@ def attempt(
         peer: whom.
         prepared: the model with the examples that it may see.
         say: told of installations.
+        limit_s: seconds after which it is ended.
         is_reused: whether what an earlier attempt with the same things made will do.
     """
     if not peer.app:
@@ -113,7 +117,7 @@ def attempt(
     }
     (folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
     begin = time.monotonic()
-    why = _run(peer, folder)
+    why = _run(peer, folder, limit_s)
     made = [folder / name for name in ("model.xml", "model.onnx") if (folder / name).exists()]
     if not made and not why:
         why = "it ended without a file"
@@ -128,7 +132,7 @@ def _key(peer: Peer, prepared: Prepared) -> str:
     return hashlib.sha256("\n".join((*parts, prepared.model.digest)).encode()).hexdigest()
 
 
-def _run(peer: Peer, folder: Path) -> str:
+def _run(peer: Peer, folder: Path, limit_s: float) -> str:
     """Run its script, and say why it failed; empty where it did not."""
     command = [str(peer.home.python), str(APPS / f"{peer.app}.py"), str(folder / "request.json")]
     command.append(peer.name)
@@ -145,9 +149,9 @@ def _run(peer: Peer, folder: Path) -> str:
             start_new_session=True,
         )
         try:
-            code = child.wait(LIMIT_S)
+            code = child.wait(limit_s)
         except subprocess.TimeoutExpired:
-            return f"not done after {LIMIT_S:g} s"
+            return f"not done after {limit_s:g} s"
         finally:
             if child.poll() is None:
                 with contextlib.suppress(ProcessLookupError):
