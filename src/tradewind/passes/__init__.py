@@ -16,7 +16,12 @@ from tradewind.passes.pruning import (
     RestrictVocabulary,
     Sparsify,
 )
-from tradewind.passes.quantization import QuantizeDynamic, QuantizeNNCF, QuantizeStatic
+from tradewind.passes.quantization import (
+    QuantizeDynamic,
+    QuantizeNNCF,
+    QuantizeStatic,
+    Smooth,
+)
 from tradewind.passes.upgrade_opset import UpgradeOpset
 
 __all__ = [
@@ -39,6 +44,7 @@ __all__ = [
     "RemoveUnused",
     "RestrictVocabulary",
     "RevertLayers",
+    "Smooth",
     "Sparsify",
     "UpgradeOpset",
     "apply_isolated",

@@ -30,13 +30,19 @@ from tradewind.passes.pruning import (
     RestrictVocabulary,
     Sparsify,
 )
-from tradewind.passes.quantization import QuantizeDynamic, QuantizeNNCF, QuantizeStatic
+from tradewind.passes.quantization import (
+    QuantizeDynamic,
+    QuantizeNNCF,
+    QuantizeStatic,
+    Smooth,
+)
 from tradewind.passes.upgrade_opset import UpgradeOpset
 from tradewind.tensors import load_tensors, save_tensors
 
 PASSES: tuple[type[Pass], ...] = (
     Fold,
     UpgradeOpset,
+    Smooth,
     QuantizeStatic,
     QuantizeDynamic,
     QuantizeNNCF,

@@ -96,7 +96,7 @@ def test_masks_leave_their_neighbours_in_float(random: np.random.Generator) -> N
         assert {node.op_type for node in proto.graph.node if node.name in spared} \
             == {"Where", "Softmax"}  # fmt: skip
         changed = QuantizeStatic().apply(model, Observed({"x": x})).model
-        assert _relative(model, changed, x[:8]) < 0.1
+        assert _relative(model, changed, x[:8]) < 0.3
 
 
 def _branching(random: np.random.Generator) -> Model:

@@ -1,7 +1,7 @@
 """Static int8 by ONNX Runtime's quantizer."""
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Literal, final
 
@@ -10,9 +10,11 @@ import onnx
 from tradewind.errors import PassError, SettingError
 from tradewind.model import Model
 from tradewind.passes.contract import Change, Needs, Observed, Pass
+from tradewind.passes.quantization.biases import correct_biases
 from tradewind.passes.quantization.front_end import FrontEnd, front_end
 from tradewind.passes.quantization.preparing import prepared, quantized
 from tradewind.passes.quantization.ranges import Calibration, Ranges, Rule, observed_ranges
+from tradewind.passes.quantization.smooth import smooth
 from tradewind.passes.silence import silenced
 
 _MIN_OPSET = 13
@@ -34,6 +36,8 @@ class QuantizeStatic(Pass):
     reduce_range: bool = False  # 7-bit weights, for CPUs whose int8 products saturate
     calibration: Calibration = "minmax"
     percentile: float = 99.99
+    smooths: bool = False  # outliers of activations go into weights first, as by `Smooth`
+    corrects_biases: bool = False  # the mean error of each channel is taken back
     examples: int = 200
     front_end: FrontEnd = "float"
 
@@ -53,7 +57,10 @@ class QuantizeStatic(Pass):
         if (opset := model.graph.opset_imports.get("", 0)) < _MIN_OPSET:
             hint = "upgrade the graph with `UpgradeOpset` first."
             raise PassError(model.origin.source, f"opset {_MIN_OPSET}", f"opset {opset}", hint)
-        proto = prepared(model)
+        proto, where = prepared(model), model.origin.source
+        notes = []
+        if self.smooths:
+            notes.append(f"{smooth(model, proto, seen, 0.5)} normalizations smoothed")
         rule = Rule(self.calibration, self.percentile, self.is_symmetric)
         spared = set(front_end(proto)) if self.front_end == "float" else set()
         kinds = known_kinds()
@@ -62,7 +69,12 @@ class QuantizeStatic(Pass):
         ]
         ranges = observed_ranges(model, proto, seen, rule, nodes)
         spared |= ranges.unbounded(proto)
-        return quantized(model, self._quantize(proto, ranges, spared, model.origin.source))
+        result = self._quantize(proto, ranges, spared, where)
+        if self.corrects_biases:
+            notes.append(f"{correct_biases(model, proto, result, seen)} biases corrected")
+            result = self._quantize(proto, ranges, spared, where)
+        change = quantized(model, result)
+        return replace(change, summary=", ".join([change.summary, *notes]))
 
     def _quantize(
         self, proto: onnx.ModelProto, ranges: Ranges, spared: set[str], where: str
@@ -106,6 +118,8 @@ class QuantizeStatic(Pass):
         notes += ["7-bit weights"] if self.reduce_range else []
         notes += [] if self.calibration == "minmax" else [self.calibration]
         notes += [] if self.percentile == 99.99 else [f"{self.percentile:g}%"]
+        notes += ["smoothed"] if self.smooths else []
+        notes += ["biases corrected"] if self.corrects_biases else []
         notes += [] if self.examples == 200 else [f"{self.examples} examples"]
         notes += [] if self.front_end == "float" else ["front end too"]
         return f"int8 {' '.join(notes)}"
