@@ -31,6 +31,21 @@ def test_bench_mixes_models_and_bundles(sample: Sample, bundle: Path, quick: Qui
     assert "the first" in done.out
 
 
+@pytest.mark.parametrize("variants", [("original",), ("original", "original")])
+def test_bench_times_each_variant_that_is_named(
+    variants: tuple[str, ...], sample: Sample, bundle: Path, quick: Quick
+) -> None:
+    named = [word for variant in variants for word in ("--variant", variant)]
+    done = quick(
+        "bench", sample.model, bundle, "--data", sample.data, "--batch-size", 1, *named,
+        "--time", "0.2s", "--json",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    assert [line["name"] for line in done.document["results"]] == [
+        "model", *(["model.tw"] * len(variants))
+    ]  # fmt: skip
+
+
 def test_a_fixed_batch_needs_the_size_named(
     tmp_path: Path, sample: Sample, random: np.random.Generator, quick: Quick
 ) -> None:

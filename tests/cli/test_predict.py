@@ -184,3 +184,14 @@ def test_a_bad_example_leaves_no_answers(sample: Sample, quick: Quick) -> None:
     assert done.code == 2
     assert "example 77" in done.err
     assert contents(sample.folder) == before
+
+
+def test_a_variant_of_a_bundle_answers_by_name(
+    tmp_path: Path, sample: Sample, bundle: Path, quick: Quick
+) -> None:
+    given = ("--in", sample.data, "--out", tmp_path / "out.npz", "--variant")
+    assert quick("predict", bundle, *given, "original").code == 0
+    done = quick("predict", bundle, *given, "int8")
+    assert (done.code, "expected one of original, got int8" in done.err) == (2, True)
+    done = quick("predict", sample.model, *given, "original")
+    assert (done.code, "a bundle, which has variants" in done.err) == (2, True)

@@ -101,7 +101,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Found:
     baseline = screen.baseline.trial
     cascades = []
     for proposal in propose(job, screen.scores, baseline, [alone]):
-        trial = screen.measured(proposal.plan, proposal.escalated)
+        trial = screen.cascade(proposal.plan, (proposal.escalated,))
         trial.name, trial.select = proposal.name, proposal.select
         cascades.append(trial)
     screen.baseline.runner.close()

@@ -39,6 +39,35 @@ def test_a_variant_that_is_beaten_in_both_is_told_by_which() -> None:
     assert bad.refusals == ["good is as safe and costs less"]
 
 
+def test_what_is_by_far_the_best_in_something_else_is_tested_too() -> None:
+    quick = trial("quick", 0.2, select=PairedCounts(1000, 4, 0))
+    steady = trial("steady", 0.6, select=PairedCounts(1000, 1, 0))
+    safe = trial("safe", 0.5, select=PairedCounts(1000, 0, 0))
+    original = baseline()
+    quick.example_s = safe.example_s = original.example_s = 0.01
+    steady.example_s = 0.001
+    assert order(job(), original, [quick, steady, safe]) == [safe, steady, quick]
+    assert steady.refusals == []
+
+
+def test_what_is_riskier_than_all_that_must_be_tested_is_not_tested_for_other_wishes() -> None:
+    quick = trial("quick", 0.2, select=PairedCounts(1000, 0, 0))
+    risky = trial("risky", 0.6, select=PairedCounts(1000, 4, 0))
+    original = baseline()
+    quick.example_s = original.example_s = 0.01
+    risky.example_s = 0.001
+    assert order(job(), original, [quick, risky]) == [quick]
+
+
+def test_other_wishes_take_no_time_that_is_short() -> None:
+    quick = trial("quick", 0.2, select=PairedCounts(1000, 4, 0))
+    steady = trial("steady", 0.6, select=PairedCounts(1000, 1, 0))
+    safe = trial("safe", 0.5, select=PairedCounts(1000, 0, 0))
+    quick.example_s = safe.example_s = 1.0
+    steady.example_s = 0.5
+    assert order(job(), baseline(), [quick, steady, safe]) == [safe, quick]
+
+
 def test_a_variant_without_gain_is_told_so() -> None:
     slow = trial("slow", 1.2)
     assert order(job(), baseline(), [slow]) == []

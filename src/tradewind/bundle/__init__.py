@@ -1,5 +1,6 @@
 """The artefact on disk: variants, measurements, certificates, report and hashes."""
 
+from tradewind.bundle.front import Front, front_of
 from tradewind.bundle.loading import Bundle, is_bundle, open_bundle, prepared
 from tradewind.bundle.manifest import (
     BASELINE,
@@ -38,6 +39,7 @@ __all__ = [
     "Demand",
     "Drop",
     "Estimate",
+    "Front",
     "Manifest",
     "Percentiles",
     "Refusal",
@@ -52,6 +54,7 @@ __all__ = [
     "VariantRecord",
     "check_target",
     "damages",
+    "front_of",
     "is_bundle",
     "new_signing_key",
     "open_bundle",

@@ -9,7 +9,7 @@ import click
 import numpy as np
 from rich.table import Table
 
-from tradewind.bundle import Percentiles
+from tradewind.bundle import Percentiles, is_bundle
 from tradewind.cli.opening import Importing, Opened, importing, open_any
 from tradewind.cli.output import as_json, print_json, shown
 from tradewind.errors import SettingError
@@ -49,6 +49,13 @@ from tradewind.tensors import Tensors
     show_default=True,
     help="Repeats the order of turns.",
 )
+@click.option(
+    "--variant",
+    "variants",
+    multiple=True,
+    metavar="NAME",
+    help="Of the bundles; may be given several times. [default: the chosen one]",
+)
 @importing
 @as_json
 def command(
@@ -59,6 +66,7 @@ def command(
     batch_sizes: tuple[int, ...],
     time_text: str,
     seed: int,
+    variants: tuple[str, ...],
     how: Importing,
     as_json: bool,
 ) -> None:
@@ -70,12 +78,16 @@ def command(
     cascades, whose time depends on them, are compared by their means.
     """
     sizes = tuple(sorted(set(batch_sizes or (1, 32))))
-    opened = [open_any(path, how=how.of(path, models)) for path in models]
+    opened = [
+        open_any(path, variant, how.of(path, models))
+        for path in models
+        for variant in ((variants or (None,)) if is_bundle(path) else (None,))
+    ]
     inputs = _inputs(opened[0], data, label, preprocess, sizes)
-    for path, one in zip(models, opened, strict=True):
+    for one in opened:
         fixed = one.model.signature.fixed_batch
         if fixed is not None and set(sizes) != {fixed}:
-            raise SettingError(str(path), f"--batch-size {fixed}, which is fixed", str(sizes))
+            raise SettingError(one.name, f"--batch-size {fixed}, which is fixed", str(sizes))
         for batches in inputs.values():
             one.model.signature.check(batches[0])
     lines = _time(opened, inputs, parse_time(time_text), seed)
@@ -129,7 +141,7 @@ def _time(
 def _line(one: Opened, size: int, timing: Timing, first: Timing | None) -> Line:
     varies = one.record is not None and len(one.record.parts) > 1
     return Line(
-        name=one.name if one.bundle is None else f"{one.name}.tw",
+        name=_name(one),
         engine=one.engine_label,
         batch_size=size,
         rounds=len(timing.turns),
@@ -138,6 +150,14 @@ def _line(one: Opened, size: int, timing: Timing, first: Timing | None) -> Line:
         cpu_ms_per_example=timing.cpu_per_call_s / size * 1e3,
         speedup=None if first is None else speedup(first, timing, varies=varies),
     )
+
+
+def _name(one: Opened) -> str:
+    """Return what tells one line from another."""
+    if one.bundle is None or one.record is None:
+        return one.name
+    name, variant = f"{one.name}.tw", one.record.variant
+    return name if variant == one.bundle.manifest.chosen.variant else f"{name}: {variant}"
 
 
 def _table(lines: list[Line]) -> Table:

@@ -171,9 +171,12 @@ def open_any(
     Raises:
         BundleError: the bundle is damaged, or has no such variant.
         ModelError: the file is no model.
-        SettingError: weights or inputs are given for a bundle, which has them.
+        SettingError: weights or inputs are given for a bundle, which has them, or a variant for
+            a model, which has none.
     """
     if not is_bundle(path) and (not path.is_dir() or is_model(path)):
+        if variant is not None:
+            raise SettingError("--variant", "a bundle, which has variants", f"{path}, a model")
         model = how.load(path)
         return Opened(path.stem, model, OnnxRuntime(), carried(model))
     if how.builds:

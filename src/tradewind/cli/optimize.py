@@ -7,7 +7,7 @@ from typing import get_args
 import click
 
 from tradewind.budget import Budget, Objective
-from tradewind.bundle import REPORT, Manifest, check_target, write_bundle
+from tradewind.bundle import REPORT, Manifest, check_target, front_of, write_bundle
 from tradewind.cli.opening import Importing, importing, open_examples, open_unlabelled
 from tradewind.cli.output import as_json, print_json, shown, told
 from tradewind.cli.pricing import priced
@@ -210,7 +210,14 @@ def _beside(model: Path) -> Path:
 
 def document(manifest: Manifest, target: Path) -> dict[str, object]:
     """Return what `--json` prints: the manifest, with where it was written."""
-    return {"bundle": str(target), "report": str(target / REPORT), **manifest.to_builtins()}
+    front = front_of(manifest)
+    return {
+        "bundle": str(target),
+        "report": str(target / REPORT),
+        **manifest.to_builtins(),
+        "front": list(front.variants),
+        "best": dict(front.best),
+    }
 
 
 def guessed(steps: Preprocessing) -> str:

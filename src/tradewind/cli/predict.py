@@ -31,6 +31,7 @@ from tradewind.tensors import Array
 )
 @click.option("--label", default="label", show_default=True, help="Column to leave out.")
 @click.option("--batch-size", type=click.IntRange(1), default=64, show_default=True)
+@click.option("--variant", metavar="NAME", help="Of a bundle. [default: the chosen one]")
 @importing
 @as_json
 def command(
@@ -39,6 +40,7 @@ def command(
     out: Path,
     label: str,
     batch_size: int,
+    variant: str | None,
     how: Importing,
     as_json: bool,
 ) -> None:
@@ -51,7 +53,7 @@ def command(
         if given.resolve() in (out.resolve(), *out.resolve().parents):
             hint = "what was given is never changed; choose another name."
             raise OutputError(str(out), f"a place outside of {given}", "one within", hint)
-    opened = open_any(model, how=how)
+    opened = open_any(model, variant, how)
     dataset = opened.examples(data, label)
     answers = answer_all(opened, dataset, batch_size)
     _write(out, answers)

@@ -3,10 +3,11 @@
 import functools
 import hashlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import click
@@ -133,20 +134,45 @@ def name_of(path: Path) -> str:
     return path.name.removesuffix(".tw") if is_bundle(path) else path.stem
 
 
-def opener(how: Importing, named: Sequence[Path], trust: Trust = _OPEN) -> Opener:
+def answering(given: Sequence[str], names: Sequence[str]) -> dict[str, str]:
+    """Return which variant answers for which model, of what was given as `[MODEL=]NAME`.
+
+    Raises:
+        SettingError: a model is not there, or has two variants.
+    """
+    found: dict[str, str] = {}
+    for text in given:
+        model, _, variant = text.rpartition("=")
+        if not model and len(names) != 1:
+            raise SettingError("--variant", "MODEL=NAME where there are several models", text)
+        model = model or names[0]
+        if model not in names or model in found:
+            raise SettingError("--variant", f"once one of {', '.join(names)}", model)
+        found[model] = variant
+    return found
+
+
+def opener(
+    how: Importing,
+    named: Sequence[Path],
+    trust: Trust = _OPEN,
+    variants: Mapping[str, str] = MappingProxyType({}),
+) -> Opener:
     """Return what opens bundles and models for the server, once `trust` has nothing against it.
 
     Args:
         how: models are imported.
         named: those named on the command line, which weights can be for.
         trust: whose bundles are opened.
+        variants: name of a model to the variant of its bundle that answers; the chosen one of
+            all others.
     """
 
     def opened(path: Path, name: str, version: str) -> Compile:
         distrust = trust.doubt(path)
         if distrust:
             told().print(f"note: {path}: {distrust}", soft_wrap=True)
-        found = open_any(path, how=how.of(path, named))
+        found = open_any(path, variants.get(name), how.of(path, named))
         if found.bundle is None:  # threads that wait busily would take the cores of other requests
             found = replace(found, engine=OnnxRuntime(spin=False))
         else:

@@ -15,7 +15,7 @@ from tradewind.cli.grouping import grouped
 from tradewind.cli.opening import Importing, importing
 from tradewind.cli.output import as_json, print_json, told
 from tradewind.cli.recording import recorded
-from tradewind.cli.residing import by_name, opener, resident
+from tradewind.cli.residing import answering, by_name, opener, resident
 from tradewind.cli.securing import secured
 from tradewind.cli.working import Workers, working
 from tradewind.errors import SettingError
@@ -88,6 +88,13 @@ _TOLD = 8  # names on the terminal, at most
 @click.option(
     "--admin-host", default=Settings.admin_host, show_default=True, help="Where --admin-port is."
 )
+@click.option(
+    "--variant",
+    "variants",
+    multiple=True,
+    metavar="[MODEL=]NAME",
+    help="The variant of a bundle that answers. [default: the chosen one]",
+)
 @working
 @caching
 @grouped
@@ -109,6 +116,7 @@ def command(
     server_name: str,
     admin_port: int | None,
     admin_host: str,
+    variants: tuple[str, ...],
     workers: Workers,
     kept: Caching,
     batching: Batching,
@@ -123,8 +131,9 @@ def command(
     Speaks the Open Inference Protocol, so that existing clients work unchanged; metrics for
     Prometheus are under /metrics. SIGTERM answers what was accepted, then ends.
     """
-    source = Source(opener(how, models, trust), by_name(models), residency)
-    names = [*source.paths, *([] if residency.folder is None else look(residency.folder))]
+    paths = by_name(models)
+    names = [*paths, *([] if residency.folder is None else look(residency.folder))]
+    source = Source(opener(how, models, trust, answering(variants, names)), paths, residency)
     if not names and residency.control is Control.NONE:
         raise SettingError("serve", "a bundle or a model", "nothing", "tradewind serve model.tw")
     if not 0 < max_body_mb < math.inf:

@@ -4,7 +4,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from tradewind.bundle import Manifest
-from tradewind.report import facts, figures, numbers, sentences, table
+from tradewind.report import facts, figures, numbers, sentences, spread, table
 from tradewind.report.chart import tradeoff
 from tradewind.report.commands import commands
 from tradewind.report.latency_chart import latency_bars
@@ -40,6 +40,7 @@ def page(manifest: Manifest) -> str:
         headings=table.headings(manifest),
         rows=table.rows(manifest),
         legend=_legend(),
+        kept=spread.kept(manifest),
         tradeoff=_tradeoff(manifest),
         bars=_bars(manifest),
     )

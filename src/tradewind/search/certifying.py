@@ -1,6 +1,7 @@
 """Certificates for the variants worth one, tested in an order fixed beforehand."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -19,10 +20,11 @@ from tradewind.evidence import (
     fixed_sequence,
     losses_upper_bound,
 )
-from tradewind.search.costs import cost_of, no_gain
+from tradewind.search.costs import COSTS, cost_of, no_gain
 from tradewind.search.job import Job
 from tradewind.search.labels import Labels
 from tradewind.search.progress import Progress
+from tradewind.search.settings import SHARES
 from tradewind.search.trials import Trial
 from tradewind.tensors import Array
 
@@ -31,6 +33,9 @@ WORTHWHILE = 0.98
 
 
 OUT_OF_TIME = "not tested: time ran out"
+
+_SPARE = 0.5
+"""Of the time for certifying, what is tested for other wishes may not bring the sum above this."""
 
 CLEARLY = 1.1
 """Quick timings that differ by less than this factor may be the other way round."""
@@ -41,10 +46,11 @@ def order(job: Job, baseline: Trial, trials: list[Trial]) -> list[Trial]:
 
     Only the select split and quick timings decide, so that the order is fixed before an example
     of the certify split is looked at. Kept are the variants on the Pareto front of the risk (the
-    drop that the select split cannot rule out) against the cost.
+    drop that the select split cannot rule out) against the cost, and what is by far the best
+    in something else that somebody may want.
     """
     cost = cost_of(job)
-    worth = []
+    worth: list[_Ranked] = []
     for trial in trials:
         if trial.select is None or trial.refusals:  # its screening said why
             continue
@@ -52,16 +58,56 @@ def order(job: Job, baseline: Trial, trials: list[Trial]) -> list[Trial]:
         if why:
             trial.refusals.append(why)
         else:
-            worth.append((_risk(job, trial.select), cost(trial), trial))
-    worth.sort(key=lambda item: (not item[2].is_original, item[0], item[1]))
-    front: list[tuple[float, float, Trial]] = []
-    for risk, price, trial in worth:
-        better = next((kept for kept in front if kept[1] * CLEARLY <= price), None)
+            worth.append(_Ranked(trial, _risk(job, trial.select), cost(trial)))
+    worth.sort(key=lambda one: one.place)
+    front: list[_Ranked] = []
+    for one in worth:
+        better = next((kept for kept in front if kept.cost * CLEARLY <= one.cost), None)
         if better is None:
-            front.append((risk, price, trial))
+            front.append(one)
         else:
-            trial.refusals.append(f"{better[2].name} is as safe and costs less")
-    return [trial for _, _, trial in front]
+            one.trial.refusals.append(f"{better.trial.name} is as safe and costs less")
+    front += _wanted_otherwise(job, baseline, front, worth)
+    return [one.trial for one in sorted(front, key=lambda one: one.place)]
+
+
+@dataclass(frozen=True)
+class _Ranked:
+    """A variant with what decides whether and when it is tested."""
+
+    trial: Trial
+    risk: float
+    cost: float
+
+    @property
+    def place(self) -> tuple[bool, float, float]:
+        """What the order of tests is sorted by."""
+        return not self.trial.is_original, self.risk, self.cost
+
+
+def _wanted_otherwise(
+    job: Job, baseline: Trial, front: list[_Ranked], worth: list[_Ranked]
+) -> list[_Ranked]:
+    """Return what is clearly better than the whole front by another measure of cost.
+
+    None is riskier than what is tested anyway, so that no test for its sake comes in the way of
+    one that the objective needs; and none is tested where time is short.
+    """
+    left_s = job.deadline.left_s(SHARES[job.settings.effort].certified)
+    tested_s = sum(one.trial.example_s for one in front) + baseline.example_s
+    riskiest = max((one.risk for one in front), default=0.0)
+    found: list[_Ranked] = []
+    for measure in COSTS:
+        least = min((measure(one.trial) for one in (*front, *found)), default=0.0)
+        rest = [one for one in worth if one not in (*front, *found) and one.risk <= riskiest]
+        best = min(rest, key=lambda one: measure(one.trial), default=None)
+        if best is None or measure(best.trial) * CLEARLY > least:
+            continue
+        tested_s += best.trial.example_s
+        if tested_s * len(job.splits.certify) < _SPARE * left_s:
+            best.trial.refusals.clear()
+            found.append(best)
+    return found
 
 
 def _why_not(job: Job, price: float, paired: Paired) -> str:

@@ -7,6 +7,14 @@ import numpy as np
 from tradewind.search.job import Job
 from tradewind.search.trials import Trial
 
+COSTS: tuple[Callable[[Trial], float], ...] = (
+    lambda trial: trial.latency_s,
+    lambda trial: trial.example_s,
+    lambda trial: trial.cpu_s,
+    lambda trial: float(trial.plan.size_bytes),
+)
+"""What somebody may want small, whatever the objective is."""
+
 
 def cost_of(job: Job) -> Callable[[Trial], float]:
     """Return the function that says what a variant costs, by quick timings."""
