@@ -15,6 +15,7 @@ from tradewind.passes import (
     QuantizeDynamic,
     QuantizeNNCF,
     QuantizeStatic,
+    RevertLayers,
 )
 from tradewind.search.settings import Effort
 
@@ -51,6 +52,8 @@ def short(step: Pass) -> str:
         return f"{step.keep:.0%} of channels"
     if isinstance(step, DropBlocks):
         return f"{step.keep:.0%} of blocks"
+    if isinstance(step, RevertLayers):
+        return f"{len(step.layers)} layers in float"
     return "trained" if isinstance(step, Distil) else step.label
 
 
@@ -119,8 +122,10 @@ def engine_options(
     streams = [1, cores] if cores > 1 and is_throughput else [1]
     options: list[list[Engine]] = [[OnnxRuntime(threads=count) for count in threads]]
     # what int8 leaves in float is worth computing in bf16 where it is much: in attention
-    mixes = graph.is_exact or any(
-        node.op_type == "Softmax" for node in graph.model.graph.graph.all_nodes()
+    mixes = (
+        graph.is_exact
+        or any(isinstance(step, RevertLayers) for step in graph.steps)
+        or any(node.op_type == "Softmax" for node in graph.model.graph.graph.all_nodes())
     )
     precisions = [one for one in OpenVINO.precisions() if one == "f32" or mixes]
     for precision in precisions:

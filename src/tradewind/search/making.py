@@ -6,7 +6,16 @@ from dataclasses import replace
 from tradewind.engines import OnnxRuntime
 from tradewind.errors import TradewindError
 from tradewind.model import Model
-from tradewind.passes import Distil, Fold, Observed, Pass, UpgradeOpset, apply_isolated, check
+from tradewind.passes import (
+    Distil,
+    Fold,
+    Observed,
+    Pass,
+    RevertLayers,
+    UpgradeOpset,
+    apply_isolated,
+    check,
+)
 from tradewind.search.candidates import Graph
 from tradewind.search.recalling import Recall
 from tradewind.tensors import Tensors
@@ -40,6 +49,7 @@ class Maker:
         self._observe = observe
         self._sample = sample
         self._digests = {model.digest}
+        self._before: dict[str, Model] = {}
 
     def base(self, timeout_s: float) -> tuple[Graph, list[str]]:
         """Return the graph that other passes start from, and what could not be done to it."""
@@ -62,6 +72,8 @@ class Maker:
         seen = self._observe(step.needs(graph.model).examples)
         if isinstance(step, Distil):
             seen = replace(seen, original=self._model)
+        if isinstance(step, RevertLayers):
+            seen = replace(seen, original=self.before(graph.model))
         change = self._recall.change(
             step,
             graph.model,
@@ -76,7 +88,12 @@ class Maker:
         if step.is_lossless:  # others are judged on every engine, not all of which may run them
             check(self._model, change.model, self._sample, OnnxRuntime(), is_lossless=True)
         self._digests.add(change.model.digest)
+        self._before[change.model.digest] = graph.model
         return Graph((*graph.steps, step), change.model, change.summary)
+
+    def before(self, model: Model) -> Model:
+        """Return what the last pass of a graph was given; a graph that was not made is itself."""
+        return self._before.get(model.digest, model)
 
 
 def _opset(model: Model) -> int:

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 
 from tradewind.bundle import CASCADE, Refusal
 from tradewind.errors import TradewindError
-from tradewind.passes import Pass
+from tradewind.passes import Pass, RevertLayers
 from tradewind.search.candidates import Graph, quantizers, short, variant_name
 from tradewind.search.cascades import propose
 from tradewind.search.certifying import WORTHWHILE
 from tradewind.search.costs import cost_of
 from tradewind.search.job import Job
 from tradewind.search.making import Maker
+from tradewind.search.mixing import Mixer, mixable
 from tradewind.search.progress import Progress
 from tradewind.search.screening import Screen, reason_of
 from tradewind.search.settings import SHARES
@@ -63,11 +64,14 @@ class Attempts:
         likely = quantizers(job.model, "quick", job.hardware)
         for step in likely:
             self._make(maker, base, (step,))
+        self._mix(maker)
         for recipe in recipes(job.model, job.settings.effort, self._left_s):
             self._make(maker, base, recipe, quantizer=self._best_quantizer(likely))
         for step in quantizers(job.model, job.settings.effort, job.hardware):
             if step not in likely:
                 self._make(maker, base, (step,))
+        if job.settings.effort == "thorough":
+            self._mix(maker)  # another quantizer may be ahead by now
         if base.steps:  # rarely faster: the engines fold for themselves
             self._look(base)
         self._try_cascades()
@@ -116,7 +120,8 @@ class Attempts:
         quick = sorted((one for one in self.trials if not one.refusals), key=cost)
         if not quick:
             return likely[0] if likely else None
-        found = [step for step in quick[0].plan.last.graph.steps if not step.is_lossless]
+        steps = quick[0].plan.last.graph.steps
+        found = [s for s in steps if not s.is_lossless and not isinstance(s, RevertLayers)]
         return found[-1] if found else None
 
     def _look(self, graph: Graph) -> None:
@@ -134,6 +139,21 @@ class Attempts:
                 continue
             if trial.plan != self._screen.baseline.trial.plan:
                 self._keep(trial)
+
+    def _mix(self, maker: Maker) -> None:
+        """Return layers of the best int8 graph to float, where that heals it or saves time."""
+        trial = mixable(self._job, self.trials, self._screen.baseline.trial)
+        if trial is None or self._left_s <= _LEAST_S:
+            return
+        self._told.step(f"{trial.name}, layer by layer")
+        try:
+            mixer = Mixer(self._job, maker, self._screen.inputs)
+            steps = mixer.steps(trial, self._left_s)
+        except TradewindError as error:
+            self.refused.append(Refusal(f"{trial.name}, mixed", str(error).splitlines()[0]))
+            return
+        for step in steps:
+            self._make(maker, trial.plan.last.graph, (step,))
 
     def _try_cascades(self) -> None:
         """Look at the cascades that promise most, by what every variant said alone."""

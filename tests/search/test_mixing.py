@@ -1,0 +1,185 @@
+"""Which layers return to float, by what they cost on the engine that runs them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar, final
+
+import numpy as np
+import pytest
+from tests.passes.mixing.nets import WIDTH, chain
+from tests.search.stage import Clock, job, trial
+
+from tradewind.budget import Budget
+from tradewind.data import ArrayDataset
+from tradewind.engines import Engine, OnnxRuntime, OpenVINO, Step
+from tradewind.evidence import PairedCounts
+from tradewind.model import Model
+from tradewind.passes import QuantizeStatic, RevertLayers
+from tradewind.passes.mixing import Sensitivity
+from tradewind.runners import Runner
+from tradewind.search.candidates import Graph, short, variant_name
+from tradewind.search.job import Job
+from tradewind.search.making import Maker
+from tradewind.search.mixing import (
+    LayerTime,
+    Mixer,
+    Ranking,
+    layer_times,
+    mixable,
+    prefixes,
+    rank,
+)
+from tradewind.search.plans import Plan
+from tradewind.search.probing import Inputs
+from tradewind.search.trials import Trial
+from tradewind.tensors import Tensors
+
+LONG_S = 120.0
+FAST, EVEN, SLOW = (
+    LayerTime((q,) * 2, (f,) * 2) for q, f in ((9e-6, 2e-6), (2e-6, 4e-6), (1e-6, 9e-6))
+)
+
+
+@final
+@dataclass(frozen=True)
+class Told(Engine):
+    """An engine whose profile says what it is told to."""
+
+    name: ClassVar[str] = "told"
+
+    in_int8: tuple[float, ...] = ()
+    in_float: tuple[float, ...] = ()
+
+    @classmethod
+    def version(cls) -> str:
+        return "1"
+
+    @property
+    def label(self) -> str:
+        return "Told"
+
+    def compile(self, model: Model) -> Runner:
+        return OnnxRuntime().compile(model)
+
+    def profile(self, model: Model, batches: Sequence[Tensors]) -> list[Step]:
+        kinds = {node.op_type for node in model.to_proto().graph.node}
+        times = self.in_int8 if "QuantizeLinear" in kinds else self.in_float
+        return [Step((f"dense{index}",), "MatMul", took) for index, took in enumerate(times)]
+
+
+def _work(
+    random: np.random.Generator, depth: int, fragile: int, budget: Budget | None = None
+) -> tuple[Job, Maker, Graph]:
+    """Return a job on a chain of dense layers, with its int8 graph."""
+    model = chain(random, depth, fragile)
+    data = ArrayDataset({"x": random.standard_normal((4000, WIDTH)).astype(np.float32)})
+    found = replace(job(budget=budget, clock=Clock()), model=model, dataset=data)
+    maker = Maker(model, found.observe, found.sample())
+    graph = maker.apply(Graph((), model, "given"), QuantizeStatic(examples=32), LONG_S)
+    assert graph is not None
+    return found, maker, graph
+
+
+def _mixer(work: Job, maker: Maker) -> Mixer:
+    return Mixer(work, maker, Inputs({1: (work.dataset.take(np.arange(1)),)}))
+
+
+def _trial(graph: Graph, engine: Engine, drop: int) -> Trial:
+    """Return a variant that lost `drop` of a thousand answers."""
+    return replace(
+        trial("int8", 0.5, select=PairedCounts(1000, drop, 0)), plan=Plan.alone(graph, engine)
+    )
+
+
+def test_layers_that_are_faster_in_float_come_first_and_the_rest_by_accuracy_for_time() -> None:
+    damage = {"cheap": 1.0, "dear": 1.5, "free": 0.0, "robust": 0.1}
+    times = {"cheap": EVEN, "dear": SLOW, "free": FAST, "robust": EVEN}
+    found = rank(Sensitivity(2.0, damage, 5), times)
+    assert found.order == ("free", "cheap", "dear", "robust")
+    assert found.free == 1
+    assert found.saved_s == pytest.approx(7e-6)
+    assert found.total_s == pytest.approx(14e-6)
+
+
+def test_without_times_the_order_is_that_of_the_damage() -> None:
+    found = rank(Sensitivity(1.0, {"a": 0.1, "b": 0.7, "c": 0.2}, 4), {})
+    assert found.order == ("b", "c", "a")
+    assert found.free == 0
+
+
+def test_one_round_that_disagrees_is_noise() -> None:
+    assert LayerTime((9e-6, 8e-6), (2e-6, 3e-6)).is_faster_in_float
+    assert not LayerTime((9e-6, 2e-6), (2e-6, 3e-6)).is_faster_in_float
+    assert LayerTime((9e-6, 2e-6), (2e-6, 5e-6)).cost_s == pytest.approx(0)
+
+
+def test_prefixes_are_the_shortest_that_reach_each_limit(random: np.random.Generator) -> None:
+    count = int(random.integers(2, 60))
+    left = np.append(np.sort(random.random(count))[::-1], 0.0)  # after 0, 1, ... layers
+    names = tuple(f"layer{index}" for index in range(count))
+    limits = random.random(4).tolist()
+    asked: list[int] = []
+
+    def divergence(layers: Sequence[str]) -> float:
+        asked.append(len(layers))
+        return float(left[len(layers)])
+
+    found = prefixes(Ranking(names, 0, 0.0, 1.0), divergence, limits)
+    wanted = {int(np.argmax(left <= limit)) for limit in limits}
+    assert found == sorted(wanted - {0, count})
+    assert len(asked) == len(set(asked)) <= 4 * np.ceil(np.log2(count + 1))
+
+
+def test_the_time_of_each_layer_is_read_from_profiles_of_real_engines(
+    random: np.random.Generator,
+) -> None:
+    work, maker, graph = _work(random, 3, 1)
+    batches = [work.dataset.take(np.arange(start, start + 8)) for start in range(3)]
+    for engine in (OnnxRuntime(), OpenVINO()):
+        found = layer_times(graph.model, maker.before(graph.model), engine, batches)
+        # the third rotation may be too small for a step of its own
+        assert found, engine.label
+        assert set(found) <= {"dense0", "dense1", "dense2"}
+        assert all(len(one.quantized) == len(one.in_float) == 2 for one in found.values())
+
+
+def test_what_loses_too_much_is_healed_layer_by_layer(random: np.random.Generator) -> None:
+    work, maker, graph = _work(random, 6, 3, Budget(max_drop=0.02))
+    engine = Told((1e-6,) * 6, (2e-6,) * 6)
+    mixer = _mixer(work, maker)
+    one = _trial(graph, engine, 300)
+    assert mixable(work, [one], _baseline(one)) is one
+    steps = mixer.steps(one, LONG_S)
+    assert steps[0] == RevertLayers(("dense3",))
+    assert mixer.steps(one, LONG_S) == steps, "the same again"
+    healed = maker.apply(graph, steps[0], LONG_S)
+    assert healed is not None
+    assert healed.steps == (QuantizeStatic(examples=32), steps[0])
+    assert variant_name(healed, OnnxRuntime()).endswith("-1-layers-in-float-onnxruntime")
+    assert short(steps[0]) == "1 layers in float"
+
+
+def test_what_keeps_the_promise_is_left_alone_unless_layers_are_faster_in_float(
+    random: np.random.Generator,
+) -> None:
+    work, maker, graph = _work(random, 3, 1, Budget(max_drop=0.02))
+    mixer = _mixer(work, maker)
+    assert mixer.steps(_trial(graph, Told((1e-6,) * 3, (2e-6,) * 3), 2), LONG_S) == []
+    faster = Told((1e-6, 9e-6, 1e-6), (2e-6, 3e-6, 2e-6))
+    assert mixer.steps(_trial(graph, faster, 2), LONG_S) == [RevertLayers(("dense1",))]
+    hardly = Told((1e-6, 1e-3, 0.3e-6), (2e-6, 2e-3, 0.2e-6))
+    assert mixer.steps(_trial(graph, hardly, 2), LONG_S) == []
+
+
+def test_only_cheap_int8_graphs_are_picked(random: np.random.Generator) -> None:
+    work, _, graph = _work(random, 2, 1)
+    one = _trial(graph, OnnxRuntime(), 0)
+    dear = replace(one, latency_s=9.0)
+    mixed = replace(graph, steps=(*graph.steps, RevertLayers(("dense0",))))
+    others = [dear, trial("exact", is_exact=True), _trial(mixed, OnnxRuntime(), 0)]
+    assert mixable(work, [*others, one], _baseline(one)) is one
+    assert mixable(work, others, _baseline(one)) is None
+
+
+def _baseline(one: Trial) -> Trial:
+    return replace(one, latency_s=1.0)
