@@ -12,6 +12,7 @@ from tradewind.engines import ENGINES, Engine
 from tradewind.errors import BundleError, SettingError
 from tradewind.evidence import Certificate
 from tradewind.measure import Footprint, Hardware, Rates, Ratio
+from tradewind.measure.roofline import Standings
 from tradewind.model import Parity
 from tradewind.runners import RULES, ConfidenceRule
 
@@ -284,6 +285,7 @@ class Manifest:
     pending: tuple[str, ...] = ()  # variants that wait for labels, in the order of their tests
     asked: Asked | None = None  # None where no labels were asked for
     classes: tuple[str, ...] = ()  # their names in the order of the scores, where known
+    roofline: Standings | None = None  # how far variants are from this machine's limit
     rates: Rates | None = None  # what energy, carbon and money were worked out from
 
     def to_json(self) -> bytes:

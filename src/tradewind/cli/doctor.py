@@ -11,6 +11,7 @@ from rich.table import Table
 from tradewind import __version__
 from tradewind.cli.output import as_json, print_json, shown, told
 from tradewind.cli.remembering import own_cache
+from tradewind.cli.rooflines import peak_lines, peaks_of_this_machine
 from tradewind.engines import OpenVINO
 from tradewind.importers import ENVIRONMENTS, environment, install
 from tradewind.measure import this_machine
@@ -35,8 +36,14 @@ INT8 = ("avx_vnni", "avx512_vnni", "amx_int8", "dotprod", "i8mm")
     "may be given several times. Afterwards no network is needed.",
 )
 @click.option("--clear-cache", is_flag=True, help="Forget the results of earlier searches.")
+@click.option(
+    "--peaks",
+    is_flag=True,
+    help="Measure what this machine can do at best, which takes some seconds; of this and earlier "
+    "measurements the better is kept.",
+)
 @as_json
-def command(wanted: tuple[str, ...], clear_cache: bool, as_json: bool) -> None:
+def command(wanted: tuple[str, ...], clear_cache: bool, peaks: bool, as_json: bool) -> None:
     """Show what this machine has: CPU features, engines, extras, limits; and what is missing."""
     cache = own_cache()
     if clear_cache:
@@ -44,6 +51,7 @@ def command(wanted: tuple[str, ...], clear_cache: bool, as_json: bool) -> None:
     for one in [environment(name) for name in wanted]:
         install(one, lambda line: told().print(line, soft_wrap=True))
     machine = this_machine()
+    found_peaks = peaks_of_this_machine(measure=peaks, again=peaks)
     extras = {
         name: all(importlib.util.find_spec(module) for module in modules)
         for name, modules in EXTRAS.items()
@@ -56,6 +64,7 @@ def command(wanted: tuple[str, ...], clear_cache: bool, as_json: bool) -> None:
                 "tradewind": __version__,
                 "hardware": machine,
                 "arithmetic": OpenVINO.precisions(),
+                "peaks": found_peaks,
                 "extras": extras,
                 "environments": {one.name: one.is_installed for one in ENVIRONMENTS},
                 "temporary_space_bytes": disk.free,
@@ -69,6 +78,8 @@ def command(wanted: tuple[str, ...], clear_cache: bool, as_json: bool) -> None:
     table.add_row("CPU", f"{machine.cpu}, {machine.cores} cores usable")
     table.add_row("instructions", ", ".join(machine.isa) or "none that matter")
     table.add_row("arithmetic", ", ".join((*OpenVINO.precisions(), "int8")))
+    for name, value in peak_lines(found_peaks) if found_peaks else ():
+        table.add_row(name, value)
     table.add_row("memory", f"{machine.memory_bytes / 1e9:.1f} GB")
     table.add_row("temporary space", f"{disk.free / 1e9:.1f} GB free")
     table.add_row("cache of searches", f"{cache.size_bytes / 1e9:.2f} GB in {cache.folder}")

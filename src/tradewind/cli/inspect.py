@@ -8,6 +8,7 @@ from rich.table import Table
 
 from tradewind.cli.opening import Importing, importing, open_any
 from tradewind.cli.output import as_json, print_json, shown
+from tradewind.cli.rooflines import groups_table, rooflines_of, standing_line
 from tradewind.engines import ENGINES
 from tradewind.errors import EngineError
 from tradewind.importers import notes_of
@@ -18,10 +19,17 @@ from tradewind.tensors import TensorSpec
 
 @click.command("inspect", epilog="Example: tradewind inspect model.onnx")
 @click.argument("model", type=click.Path(path_type=Path))
+@click.option(
+    "--roofline",
+    is_flag=True,
+    help="Run it, and say how far its layers are from what this machine can do at best; the peaks "
+    "are measured where they are not known, which takes some seconds.",
+)
 @importing
 @as_json
 def command(
     model: Path,
+    roofline: bool,
     how: Importing,
     as_json: bool,
 ) -> None:
@@ -33,6 +41,7 @@ def command(
     found = open_any(model, how=how).model
     cost = graph_cost(found)
     support = {kind.name: _support(found, kind) for kind in ENGINES}
+    standings = rooflines_of(model, found, measure=roofline)
     document = {
         "model": str(model),
         "framework": found.origin.framework,
@@ -46,6 +55,7 @@ def command(
         **asdict(cost),
         "arithmetic_intensity": cost.arithmetic_intensity,
         "engines": {name: {"supported": not why, "why": why} for name, why in support.items()},
+        "roofline": standings,
     }
     if as_json:
         print_json(document)
@@ -69,7 +79,11 @@ def command(
     table.add_row("operators", kinds)
     for name, why in support.items():
         table.add_row(name, why or "can run it")
-    shown().print(table)
+    console = shown()
+    console.print(table)
+    for name, standing in (standings.variants if standings else {}).items():
+        console.print(f"\n{standing_line(name, standing)}")
+        console.print(groups_table(standing))
 
 
 def _spec(spec: TensorSpec) -> dict[str, object]:

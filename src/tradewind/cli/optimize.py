@@ -1,6 +1,7 @@
 """`tradewind optimize`."""
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -15,6 +16,7 @@ from tradewind.cli.remembering import CACHING, remembering
 from tradewind.cli.watching import Watching
 from tradewind.data import Dataset, Preprocessing, carried
 from tradewind.errors import ModelError, OutputError, SettingError
+from tradewind.importers.environments import home
 from tradewind.measure import Prices
 from tradewind.report import page, summary
 from tradewind.search import (
@@ -24,6 +26,7 @@ from tradewind.search import (
     optimize,
     pack,
     parse_time,
+    standings,
     texts,
     write_questions,
 )
@@ -184,6 +187,7 @@ def command(
             source, dataset, budget, settings, watching, further, label_budget, cache
         )
     manifest, models = pack(outcome, command_line())
+    manifest = replace(manifest, roofline=standings(outcome, home()))
     write_bundle(target, manifest, models, page(manifest), texts(outcome))
     asked = outcome.questions
     if asked is not None:

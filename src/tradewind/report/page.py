@@ -4,11 +4,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from tradewind.bundle import Manifest
-from tradewind.report import facts, figures, numbers, sentences, spread, table
+from tradewind.report import facts, figures, numbers, rooflines, sentences, spread, table
 from tradewind.report.chart import tradeoff
 from tradewind.report.commands import commands
 from tradewind.report.latency_chart import latency_bars
 from tradewind.report.marks import MEANINGS, RADIUS, mark
+from tradewind.report.roofline_chart import roofline_picture
 from tradewind.report.standing import is_certified
 from tradewind.report.svg import element
 
@@ -43,6 +44,8 @@ def page(manifest: Manifest) -> str:
         kept=spread.kept(manifest),
         tradeoff=_tradeoff(manifest),
         bars=_bars(manifest),
+        rooflines=rooflines,
+        limits=_limits(manifest),
     )
 
 
@@ -65,6 +68,17 @@ def _bars(manifest: Manifest) -> list[Markup]:
     return [
         latency_bars(bars, "latency-wide", WIDE, limit),
         latency_bars(bars, "latency-narrow", NARROW, limit),
+    ]
+
+
+def _limits(manifest: Manifest) -> list[Markup]:
+    """Return the wide and the narrow picture; nothing when no layer can be drawn."""
+    places, roofs = rooflines.places(manifest), rooflines.roofs(manifest)
+    if not (places and roofs):
+        return []
+    return [
+        roofline_picture(places, roofs, "limits-wide", (WIDE, 420.0)),
+        roofline_picture(places, roofs, "limits-narrow", (NARROW, 380.0)),
     ]
 
 

@@ -7,6 +7,7 @@ from tradewind.search.packing import pack, texts
 from tradewind.search.progress import Progress, Silence
 from tradewind.search.questions import Questions, write_questions
 from tradewind.search.renewing import kept_graphs, recertify, renewed
+from tradewind.search.rooflines import standings
 from tradewind.search.settings import Deadline, Effort, SearchSettings, parse_time
 from tradewind.search.trials import Trial
 
@@ -28,6 +29,7 @@ __all__ = [
     "read_labels",
     "recertify",
     "renewed",
+    "standings",
     "texts",
     "write_questions",
 ]

@@ -159,6 +159,7 @@ def renewed(manifest: Manifest, outcome: Outcome, command: str) -> Manifest:
         elapsed_s=outcome.elapsed_s,
         tested=outcome.tested,
         pending=(),
+        roofline=None,  # it was that of the machine before
         rates=outcome.rates,
     )
 

@@ -11,7 +11,7 @@ from tradewind.measure.roofline.peaks import (
     measure_peaks,
 )
 from tradewind.measure.roofline.rate import Rate
-from tradewind.measure.roofline.standing import standing
+from tradewind.measure.roofline.standing import Standings, standing
 
 __all__ = [
     "MEASURING_S",
@@ -20,6 +20,7 @@ __all__ = [
     "Peaks",
     "Rate",
     "Roofline",
+    "Standings",
     "better_of",
     "keep_peaks",
     "known_peaks",

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from tradewind.engines import Engine
 from tradewind.measure.roofline.layer_groups import LayerGroup
@@ -14,6 +14,19 @@ from tradewind.tensors import Tensors
 
 _CALLS, _CALLING_S = 200, 0.3
 _PROFILED, _WARMING = 20, 2
+
+
+@dataclass(frozen=True)
+class Standings:
+    """How far several ways to run a model are from the limit of one machine.
+
+    Args:
+        peaks: what the machine can do at best.
+        variants: by name, how far each is from that.
+    """
+
+    peaks: Peaks
+    variants: dict[str, Roofline]
 
 
 def standing(model: Model, engine: Engine, inputs: Tensors, peaks: Peaks) -> Roofline:
