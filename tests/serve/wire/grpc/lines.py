@@ -86,7 +86,7 @@ class Line:
         self._decoder = Decoder()
 
     def give(self, data: bytes) -> None:
-        self.connection.data_received(data)
+        self.connection.take(data)
 
     def greet(self, settings: bytes = b"") -> None:
         self.give(frames.PREFACE + frames.frame(Kind.SETTINGS, 0, 0, settings))

@@ -47,7 +47,7 @@ class Nuisance:
         self._count = max(0, self._count - _PER_MESSAGE)
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.BufferedProtocol):
     """Reads frames; what they mean for a call is left to `Calls`.
 
     Args:
@@ -115,7 +115,14 @@ class Connection(asyncio.Protocol):
             self._sending.flush()
             self._transport.close()
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._site.buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self.take(bytes(self._site.buffer[:nbytes]))
+
+    def take(self, data: bytes) -> None:
+        """Read the frames that have arrived."""
         if self._is_over:
             return
         if self._rest:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping
 from typing import Protocol
 
+from tradewind.serve.wire.beginning import receiving_buffer
 from tradewind.serve.wire.grpc.call import Method
 
 
@@ -53,6 +54,7 @@ class Site:
         self.hold = room.take
         self.release = room.release
         self.max_bytes = max_bytes
+        self.buffer = receiving_buffer()
         self._read_timeout_s = read_timeout_s
         self.in_flight = 0
         self.open_calls = 0

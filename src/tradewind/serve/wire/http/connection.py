@@ -9,9 +9,9 @@ from typing import cast, final
 
 import msgspec
 
+from tradewind.serve.wire.beginning import begin
 from tradewind.serve.wire.http.head import MAX_HEAD_BYTES, Malformed
 from tradewind.serve.wire.http.replies import CONTINUE
-from tradewind.serve.wire.http.resuming import go_on
 from tradewind.serve.wire.http.site import Site
 from tradewind.serve.wire.http.turn import Turn
 from tradewind.serve.wire.visit import Headers
@@ -193,17 +193,11 @@ class Connection(asyncio.BufferedProtocol):
         self.deadline_s = math.inf
         if not turn.is_whole and end < len(data):
             end = turn.feed(data, end)
-        coroutine = self._site.app(turn)
         try:
-            waits_for = coroutine.send(None)
-        except StopIteration:
-            self._end_when_over(turn)
+            self._task = begin(self._site.app(turn), partial(self._finish, turn))
         except Exception:
             _log.exception("%s %s failed", turn.method, turn.path[:200])
-            self._end_when_over(turn)
-        else:
-            rest = go_on(coroutine, waits_for, partial(self._finish, turn))
-            self._task = asyncio.get_running_loop().create_task(rest)
+        self._end_when_over(turn)
         return end
 
     def _finish(self, turn: Turn) -> None:

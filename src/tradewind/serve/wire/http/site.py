@@ -5,11 +5,10 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Protocol, final
 
+from tradewind.serve.wire.beginning import receiving_buffer
 from tradewind.serve.wire.http.head import Heads
 from tradewind.serve.wire.http.replies import Replies
 from tradewind.serve.wire.visit import Visit
-
-_BUFFER_BYTES = 1 << 18
 
 
 class Application(Protocol):
@@ -61,9 +60,7 @@ class Site:
         self.heads = Heads()
         self.replies = Replies()
         self.guests: set[Guest] = set()
-        # What arrives for any connection, until it is looked at, which is at once. A new buffer
-        # for each read, as `data_received` gets, takes the kernel twice as long as the read.
-        self.buffer = memoryview(bytearray(_BUFFER_BYTES))
+        self.buffer = receiving_buffer()
         self._on_room = on_room
 
     def enter(self, guest: Guest) -> None:
