@@ -20,6 +20,7 @@ from tradewind.passes.quantization import (
     QuantizeDynamic,
     QuantizeNNCF,
     QuantizeStatic,
+    QuantizeWeights,
     Smooth,
 )
 from tradewind.passes.upgrade_opset import UpgradeOpset
@@ -41,6 +42,7 @@ __all__ = [
     "QuantizeDynamic",
     "QuantizeNNCF",
     "QuantizeStatic",
+    "QuantizeWeights",
     "RemoveUnused",
     "RestrictVocabulary",
     "RevertLayers",

@@ -34,6 +34,7 @@ from tradewind.passes.quantization import (
     QuantizeDynamic,
     QuantizeNNCF,
     QuantizeStatic,
+    QuantizeWeights,
     Smooth,
 )
 from tradewind.passes.upgrade_opset import UpgradeOpset
@@ -46,6 +47,7 @@ PASSES: tuple[type[Pass], ...] = (
     QuantizeStatic,
     QuantizeDynamic,
     QuantizeNNCF,
+    QuantizeWeights,
     PruneChannels,
     DropBlocks,
     LowerResolution,

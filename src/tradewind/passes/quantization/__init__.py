@@ -4,5 +4,6 @@ from tradewind.passes.quantization.dynamic import QuantizeDynamic
 from tradewind.passes.quantization.nncf import QuantizeNNCF
 from tradewind.passes.quantization.smooth import Smooth
 from tradewind.passes.quantization.static import QuantizeStatic
+from tradewind.passes.quantization.weights import QuantizeWeights
 
-__all__ = ["QuantizeDynamic", "QuantizeNNCF", "QuantizeStatic", "Smooth"]
+__all__ = ["QuantizeDynamic", "QuantizeNNCF", "QuantizeStatic", "QuantizeWeights", "Smooth"]
