@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.cli.child import Done
+from tests.cli.child import Done, tradewind
 from tests.cli.samples import write_sample
 from tests.end_to_end.conftest import left_over, started, write_digits
 
@@ -72,6 +72,25 @@ def test_before_there_is_anything_it_ends_with_130(tmp_path: Path) -> None:
     assert "message" in done.document["error"]
     assert {path.name for path in tmp_path.iterdir()} - {"tmp"} == before
     assert left_over(tmp_path) == []
+
+
+def test_a_search_that_was_killed_goes_on_where_it_ended(
+    tmp_path: Path, random: np.random.Generator
+) -> None:
+    write_sample(tmp_path, random)
+    model = ("optimize", "model.onnx", "--data", "data.npz")
+    search = (*model, "--effort", "quick", "--cache", "cache", "--time")
+    with started(tmp_path, *search, "60s") as process:
+        kept, until = 0, time.monotonic() + 60
+        while kept < 3 and process.poll() is None and time.monotonic() < until:
+            time.sleep(0.02)
+            kept = len(list(tmp_path.glob("cache/??/[!.]*")))
+        process.kill()
+        process.wait(timeout=30)
+    assert kept >= 3
+    done = tradewind(*search, "5s", folder=tmp_path)
+    assert done.code == 0, done.err
+    assert "results of earlier searches were used again" in done.err
 
 
 @pytest.mark.parametrize("command", ["bench", "predict"])

@@ -23,7 +23,7 @@ _OPTIONS = (
         "--no-cache",
         is_flag=True,
         envvar="TRADEWIND_NO_CACHE",
-        help="Keep nothing, and use nothing of earlier searches.",
+        help="Without --cache: keep nothing, and use nothing of earlier searches.",
     ),
 )
 
@@ -44,8 +44,8 @@ def remembering(command: Callable[..., Any]) -> Callable[..., Any]:
         folder = cache_folder
         if folder is not None and folder.exists() and not folder.is_dir():
             raise SettingError("--cache", "a folder", f"{folder}, a file")
-        given = own_cache() if folder is None else Cache(folder)
-        return command(*args, cache=None if no_cache else given, **rest)
+        given = None if no_cache else own_cache()
+        return command(*args, cache=given if folder is None else Cache(folder), **rest)
 
     found: Callable[..., Any] = with_cache
     for option in reversed(_OPTIONS):

@@ -12,6 +12,7 @@ from tradewind.errors import Stopped
 from tradewind.measure import Rates, parse_metric, this_machine
 from tradewind.model import Model
 from tradewind.search.cache import Cache
+from tradewind.search.cautions import cautions
 from tradewind.search.certifying import Certifier, order
 from tradewind.search.choosing import choose
 from tradewind.search.costs import cost_of
@@ -155,7 +156,8 @@ class _Search:
         except KeyboardInterrupt:
             raise Stopped("optimize", "time to run the original", "an interruption") from None
         baseline = screen.baseline.trial
-        self._warn(screen)
+        for caution in cautions(job, screen.baseline.seen.losses):
+            self._told.note(caution)
         attempts = Attempts(job, screen, self._told)
         try:
             attempts.run()
@@ -205,22 +207,6 @@ class _Search:
         if not self._is_complete:
             return f"{reason}: time ran out before there was anything to certify"
         return reason
-
-    def _warn(self, screen: Screen) -> None:
-        """Tell what will make certificates impossible, before time is spent."""
-        job = self._job
-        least, have = job.least_units, job.units(job.splits.certify)
-        if have < least:
-            self._told.note(
-                f"{have} {job.unit}s are left to certify on, but a {job.budget.max_drop:.2%} "
-                f"budget needs at least {least} even if no answer changes: nothing can be certified"
-            )
-        losses = screen.baseline.seen.losses
-        if job.has_truth and losses.mean() > 0.5:
-            self._told.note(
-                f"the original is right on only {1 - losses.mean():.1%} of {len(losses)} "
-                "examples: check the labels and --preprocess"
-            )
 
     def _stop(self, why: str) -> None:
         self._is_complete = False
