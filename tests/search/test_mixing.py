@@ -6,6 +6,7 @@ from typing import ClassVar, final
 
 import numpy as np
 import pytest
+from tests.cases import CASES
 from tests.passes.mixing.nets import WIDTH, chain
 from tests.search.stage import Clock, job, trial
 
@@ -15,7 +16,7 @@ from tradewind.engines import Engine, OnnxRuntime, OpenVINO, Step
 from tradewind.evidence import PairedCounts
 from tradewind.model import Model
 from tradewind.passes import QuantizeStatic, RevertLayers
-from tradewind.passes.mixing import Sensitivity
+from tradewind.passes.mixing import Sensitivity, Switched, sensitivity
 from tradewind.runners import Runner
 from tradewind.search.candidates import Graph, short, variant_name
 from tradewind.search.job import Job
@@ -136,7 +137,7 @@ def test_the_time_of_each_layer_is_read_from_profiles_of_real_engines(
     work, maker, graph = _work(random, 3, 1)
     batches = [work.dataset.take(np.arange(start, start + 8)) for start in range(3)]
     for engine in (OnnxRuntime(), OpenVINO()):
-        found = layer_times(graph.model, maker.before(graph.model), engine, batches)
+        found = layer_times(graph.model, maker.before(graph.model, LONG_S), engine, batches)
         # the third rotation may be too small for a step of its own
         assert found, engine.label
         assert set(found) <= {"dense0", "dense1", "dense2"}
@@ -179,6 +180,24 @@ def test_only_cheap_int8_graphs_are_picked(random: np.random.Generator) -> None:
     others = [dear, trial("exact", is_exact=True), _trial(mixed, OnnxRuntime(), 0)]
     assert mixable(work, [*others, one], _baseline(one)) is one
     assert mixable(work, others, _baseline(one)) is None
+
+
+def test_where_scales_were_moved_first_layers_return_to_where_they_were_moved_to(
+    random: np.random.Generator,
+) -> None:
+    case = next(case for case in CASES if case.name == "attention")
+    data = ArrayDataset(case.draw(random, 4000))
+    work = replace(job(clock=Clock()), model=case.model, dataset=data)
+    maker = Maker(case.model, work.observe, work.sample())
+    step = QuantizeStatic(smooths=True, examples=32)
+    graph = maker.apply(Graph((), case.model, "given"), step, LONG_S)
+    assert graph is not None
+    before = maker.before(graph.model, LONG_S)
+    assert before.digest != case.model.digest
+    switched = Switched(graph.model, before, work.observe(16))
+    found = sensitivity(switched)
+    # with a scale on one side only a layer would answer something else altogether
+    assert max(found.damage.values()) <= 2 * found.total < 0.1
 
 
 def _baseline(one: Trial) -> Trial:

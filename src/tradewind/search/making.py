@@ -11,7 +11,9 @@ from tradewind.passes import (
     Fold,
     Observed,
     Pass,
+    QuantizeStatic,
     RevertLayers,
+    Smooth,
     UpgradeOpset,
     apply_isolated,
     check,
@@ -50,6 +52,7 @@ class Maker:
         self._sample = sample
         self._digests = {model.digest}
         self._before: dict[str, Model] = {}
+        self._smoothed: dict[str, QuantizeStatic] = {}
 
     def base(self, timeout_s: float) -> tuple[Graph, list[str]]:
         """Return the graph that other passes start from, and what could not be done to it."""
@@ -73,7 +76,7 @@ class Maker:
         if isinstance(step, Distil):
             seen = replace(seen, original=self._model)
         if isinstance(step, RevertLayers):
-            seen = replace(seen, original=self.before(graph.model))
+            seen = replace(seen, original=self.before(graph.model, timeout_s))
         change = self._recall.change(
             step,
             graph.model,
@@ -89,11 +92,23 @@ class Maker:
             check(self._model, change.model, self._sample, OnnxRuntime(), is_lossless=True)
         self._digests.add(change.model.digest)
         self._before[change.model.digest] = graph.model
+        if isinstance(step, QuantizeStatic) and step.smooths:
+            self._smoothed[change.model.digest] = step
         return Graph((*graph.steps, step), change.model, change.summary)
 
-    def before(self, model: Model) -> Model:
-        """Return what the last pass of a graph was given; a graph that was not made is itself."""
-        return self._before.get(model.digest, model)
+    def before(self, model: Model, timeout_s: float) -> Model:
+        """Return the float graph that was rounded to an int8 one; others are their own.
+
+        Raises:
+            PassError: what was done before rounding could not be done again.
+        """
+        given = self._before.get(model.digest, model)
+        step = self._smoothed.pop(model.digest, None)
+        if step is not None:  # it moved scales between layers first, from the same examples
+            again = Smooth(examples=step.examples)
+            given = apply_isolated(again, given, self._observe(step.examples), timeout_s).model
+            self._before[model.digest] = given
+        return given
 
 
 def _opset(model: Model) -> int:

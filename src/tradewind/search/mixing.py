@@ -253,7 +253,8 @@ class Mixer:
             EngineError: the engine cannot run one of the graphs.
         """
         job, stage = self._job, trial.plan.last
-        quantized, original = stage.graph.model, self._maker.before(stage.graph.model)
+        quantized = stage.graph.model
+        original = self._maker.before(quantized, left_s)
         clock = job.deadline.clock
         until = clock() + min(MOST * job.settings.time_s, 0.5 * left_s)
         times = layer_times(quantized, original, stage.engine, self._batches(trial))

@@ -82,7 +82,12 @@ class Attempts:
         return self._job.deadline.left_s(self._until)
 
     def _make(
-        self, maker: Maker, base: Graph, recipe: Recipe, quantizer: Pass | None = None
+        self,
+        maker: Maker,
+        base: Graph,
+        recipe: Recipe,
+        quantizer: Pass | None = None,
+        engine: str = "",
     ) -> None:
         """Apply passes one after the other, and look at the graph in the end.
 
@@ -91,6 +96,7 @@ class Attempts:
             base: what they start from.
             recipe: the passes.
             quantizer: applied in the end; None when what the recipe made is looked at.
+            engine: the name of the only one to look at it on; all when empty.
         """
         graph = base
         name = ", ".join(short(step) for step in recipe)
@@ -107,7 +113,7 @@ class Attempts:
                 return
             graph = made or graph  # a step may find nothing to change
         if graph is not base:
-            self._look(graph)
+            self._look(graph, engine)
 
     def _limit_s(self, step: Pass, recipe: Recipe) -> float:
         """Return the seconds for one pass; smaller graphs leave some for what comes after."""
@@ -124,9 +130,11 @@ class Attempts:
         found = [s for s in steps if not s.is_lossless and not isinstance(s, RevertLayers)]
         return found[-1] if found else None
 
-    def _look(self, graph: Graph) -> None:
-        """Screen one graph on every engine."""
+    def _look(self, graph: Graph, engine: str = "") -> None:
+        """Screen one graph on every engine, or on those of one name."""
         for engines in self._screen.engines(graph):
+            if engine not in ("", engines[0].name):
+                continue
             name = variant_name(graph, engines[0])
             if not self._screen.has_time:
                 self._refuse_untried(name)
@@ -153,7 +161,9 @@ class Attempts:
             self.refused.append(Refusal(f"{trial.name}, mixed", str(error).splitlines()[0]))
             return
         for step in steps:
-            self._make(maker, trial.plan.last.graph, (step,))
+            # by the times of another engine the order would be another
+            stage = trial.plan.last
+            self._make(maker, stage.graph, (step,), engine=stage.engine.name)
 
     def _try_cascades(self) -> None:
         """Look at the cascades that promise most, by what every variant said alone."""
