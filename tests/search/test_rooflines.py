@@ -36,6 +36,12 @@ def test_nothing_is_begun_when_no_time_is_left(tmp_path: Path) -> None:
     assert standings(outcome, tmp_path) is None
 
 
+def test_whoever_ends_a_search_does_not_wait_for_it(tmp_path: Path) -> None:
+    outcome = replace(_outcome(left_s=1000.0), was_interrupted=True)
+    keep_peaks(tmp_path, outcome.job.hardware, PEAKS)
+    assert standings(outcome, tmp_path) is None
+
+
 def test_peaks_are_not_measured_when_there_is_little_time(tmp_path: Path) -> None:
     assert standings(_outcome(left_s=10.0), tmp_path) is None
     assert not (tmp_path / "peaks").exists()

@@ -186,8 +186,9 @@ def command(
         outcome = optimize(
             source, dataset, budget, settings, watching, further, label_budget, cache
         )
+        limits = standings(outcome, home(), watching)
     manifest, models = pack(outcome, command_line())
-    manifest = replace(manifest, roofline=standings(outcome, home()))
+    manifest = replace(manifest, roofline=limits)
     write_bundle(target, manifest, models, page(manifest), texts(outcome))
     asked = outcome.questions
     if asked is not None:

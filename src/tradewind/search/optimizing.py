@@ -50,6 +50,7 @@ class Outcome:
     tested: tuple[str, ...] = ()  # in the order that was fixed before
     questions: Questions | None = None  # where labels were asked for
     rates: Rates | None = None  # what the machine's time costs
+    was_interrupted: bool = False  # somebody waits for the answer
 
 
 def optimize(
@@ -147,6 +148,7 @@ class _Search:
         self._told = progress
         self._shares = SHARES[job.settings.effort]
         self._is_complete = True
+        self._was_interrupted = False
 
     def run(self) -> Outcome:
         job = self._job
@@ -193,7 +195,12 @@ class _Search:
             else:
                 reason = awaited(questions)
         found = self._outcome(attempts, baseline, chosen, reason, queue)
-        return replace(found, questions=questions, rates=raced.rates)
+        return replace(
+            found,
+            questions=questions,
+            rates=raced.rates,
+            was_interrupted=self._was_interrupted,
+        )
 
     def _why_nothing(self, reason: str) -> str:
         """Say what kept everything cheaper from being certified."""
@@ -210,6 +217,7 @@ class _Search:
 
     def _stop(self, why: str) -> None:
         self._is_complete = False
+        self._was_interrupted = True
         self._told.note(why)
 
     def _settle(self, screen: Screen, queue: list[Trial]) -> None:

@@ -17,6 +17,7 @@ from tradewind.measure.roofline import (
     standing,
 )
 from tradewind.search.optimizing import Outcome
+from tradewind.search.progress import Progress, Silence
 from tradewind.search.trials import Trial
 
 LEAST_S = 2.0
@@ -25,7 +26,7 @@ LEAST_S = 2.0
 _LONGER = 3.0  # the next variant may take that many times as long as the longest so far
 
 
-def standings(outcome: Outcome, home: Path) -> Standings | None:
+def standings(outcome: Outcome, home: Path, progress: Progress | None = None) -> Standings | None:
     """Return how far the original and the finalists are from this machine's limit at batch 1.
 
     The chosen variant and the original come first, then the others that were timed, as long as the
@@ -34,11 +35,16 @@ def standings(outcome: Outcome, home: Path) -> Standings | None:
     Args:
         outcome: of the search.
         home: the folder of what Tradewind keeps; peaks that are known there are not measured.
+        progress: is told what happens.
 
     Returns:
-        None when there was no time for even one.
+        None when there was no time for even one, or somebody ended the search.
     """
     deadline, machine = outcome.job.deadline, outcome.job.hardware
+    if outcome.was_interrupted or deadline.left_s() < LEAST_S:
+        return None
+    told = progress or Silence()
+    told.begin("comparing with what this machine can do")
     found: dict[str, Roofline] = {}
     peaks = known_peaks(home, machine)
     try:
@@ -51,6 +57,7 @@ def standings(outcome: Outcome, home: Path) -> Standings | None:
         for trial in _worth_it(outcome):
             if deadline.left_s() < longest * _LONGER:
                 break
+            told.step(trial.name)
             begin = time.monotonic()
             found |= _stand(outcome, trial, peaks)
             longest = max(longest, time.monotonic() - begin)
