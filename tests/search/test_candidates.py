@@ -5,7 +5,7 @@ from tests.cases import CASES, Case
 from tests.search.stage import Lossy, machine, two_classes
 
 from tradewind.engines import OnnxRuntime, OpenVINO
-from tradewind.passes import QuantizeDynamic, QuantizeNNCF, QuantizeStatic
+from tradewind.passes import QuantizeDynamic, QuantizeNNCF, QuantizeStatic, QuantizeWeights
 from tradewind.search.candidates import Graph, engine_options, quantizers, variant_name
 from tradewind.search.settings import Effort
 
@@ -38,7 +38,9 @@ def test_without_dot_products_weights_keep_seven_bits(isa: tuple[str, ...]) -> N
     found = quantizers(BY_NAME["dense"].model, "thorough", machine(*isa))
     ours = [step for step in found if isinstance(step, QuantizeStatic | QuantizeDynamic)]
     assert ours
-    assert all(step.reduce_range for step in ours)
+    # unsigned weights are multiplied by kernels that add in 32 bits
+    assert all(step.reduce_range or step.weights == "u8" for step in ours)
+    assert {step.weights for step in ours} == {"s8", "u8"}
 
 
 @pytest.mark.parametrize("isa", ["avx_vnni", "avx512_vnni", "amx_int8", "dotprod", "i8mm"])
@@ -46,6 +48,25 @@ def test_with_dot_products_weights_keep_eight_bits(isa: str) -> None:
     found = quantizers(BY_NAME["dense"].model, "thorough", machine("avx2", isa))
     ours = [step for step in found if isinstance(step, QuantizeStatic | QuantizeDynamic)]
     assert not any(step.reduce_range for step in ours)
+    assert {step.weights for step in ours} == {"s8"}
+
+
+@pytest.mark.parametrize(("isa", "activations"), [("avx512_vnni", "u8"), ("dotprod", "s8")])
+def test_the_sign_of_activations_is_that_of_the_faster_kernels(isa: str, activations: str) -> None:
+    for effort in EFFORTS:
+        found = quantizers(BY_NAME["residual"].model, effort, machine("avx2", isa))
+        first = next(step for step in found if isinstance(step, QuantizeStatic))
+        assert first.activations == activations
+        assert first.is_symmetric == (activations == "s8")
+
+
+def test_attention_is_smoothed_and_matrices_are_stored_in_fewer_bits() -> None:
+    found = quantizers(BY_NAME["attention"].model, "normal", VNNI)
+    assert any(step.smooths for step in found if isinstance(step, QuantizeStatic))
+    assert QuantizeWeights() in found
+    convolutions = quantizers(BY_NAME["residual"].model, "normal", VNNI)
+    assert not any(step.smooths for step in convolutions if isinstance(step, QuantizeStatic))
+    assert QuantizeWeights() not in convolutions
 
 
 def test_attention_is_quantized_as_a_transformer() -> None:

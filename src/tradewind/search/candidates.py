@@ -1,7 +1,7 @@
 """What is worth trying on a model, in the order in which it pays most often."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tradewind.engines import ENGINES, Engine, OneDAL, OnnxRuntime, OpenVINO
 from tradewind.engines.ensembles import OPERATORS as TREES
@@ -15,6 +15,7 @@ from tradewind.passes import (
     QuantizeDynamic,
     QuantizeNNCF,
     QuantizeStatic,
+    QuantizeWeights,
     RevertLayers,
 )
 from tradewind.search.settings import Effort
@@ -68,33 +69,65 @@ def quantizers(model: Model, effort: Effort, hardware: Hardware) -> tuple[Pass, 
     kinds = {node.op_type for node in model.graph.graph.all_nodes()}
     if not kinds & set(_WEIGHTED):
         return ()
-    # without these instructions the sums of int8 products saturate at 16 bits
-    saturates = not set(hardware.isa) & {"avx_vnni", "avx512_vnni", "amx_int8", "dotprod", "i8mm"}
+    numbers = _Numbers.of(hardware)
     is_transformer = "Softmax" in kinds and "MatMul" in kinds
     has_convolution = "Conv" in kinds
     has_dense = bool(kinds & {"MatMul", "Gemm", "LSTM", "Attention"})
-    static = QuantizeStatic(reduce_range=saturates)
-    likely: list[Pass] = [QuantizeNNCF(is_transformer=is_transformer), static]
+    nncf = QuantizeNNCF(is_transformer=is_transformer)
+    fine, plain = numbers.first, replace(numbers.first, calibration="minmax")
+    found: list[Pass] = [nncf, fine]
     if has_dense and not (has_convolution and effort == "quick"):
-        likely.append(QuantizeDynamic(reduce_range=saturates))
+        found.append(QuantizeDynamic(reduce_range=numbers.saturates))
     if effort == "quick":
-        return tuple(likely)
-    likely += [
-        QuantizeNNCF(preset="mixed", is_transformer=is_transformer),
-        QuantizeStatic(calibration="percentile", reduce_range=saturates),
-    ]
+        return tuple(found)
+    found += [replace(nncf, preset="mixed"), plain]
+    if is_transformer:
+        found.append(replace(fine, smooths=True))
+    if kinds & {"MatMul", "Gemm", "Gather"} and not has_convolution:
+        found.append(QuantizeWeights())
     if effort == "normal":
-        return tuple(likely)
-    likely += [
-        QuantizeNNCF(is_transformer=is_transformer, fast_bias_correction=False),
-        QuantizeStatic(calibration="entropy", reduce_range=saturates),
-        QuantizeStatic(activations="s8", is_symmetric=True, reduce_range=saturates),
-        QuantizeStatic(per_channel=False, reduce_range=saturates),
-        QuantizeNNCF(is_transformer=is_transformer, front_end="int8"),
+        return tuple(found)
+    found += [
+        replace(nncf, fast_bias_correction=False),
+        replace(fine, corrects_biases=True),
+        replace(fine, calibration="percentile"),
+        replace(fine, calibration="entropy"),
+        replace(fine, per_channel=False),
+        *numbers.others,
+        replace(nncf, front_end="int8"),
     ]
     if is_transformer:
-        likely.append(QuantizeNNCF())
-    return tuple(likely)
+        found.append(QuantizeNNCF())
+    if has_dense:
+        found.append(QuantizeWeights(weights="s4", block="32"))
+    return tuple(found)
+
+
+@dataclass(frozen=True)
+class _Numbers:
+    """Which whole numbers suit the processor.
+
+    Without instructions for dot products x86 adds pairs of products of unsigned and signed
+    numbers in 16 bits, where they saturate: weights get seven bits, or are unsigned, for which
+    slower kernels add in 32. ARM multiplies signed numbers only.
+    """
+
+    saturates: bool
+    first: QuantizeStatic
+    others: tuple[QuantizeStatic, ...]  # combinations that may be more exact
+
+    @classmethod
+    def of(cls, hardware: Hardware) -> "_Numbers":
+        """Return those of a machine."""
+        isa = set(hardware.isa)
+        saturates = not isa & {"avx_vnni", "avx512_vnni", "amx_int8", "dotprod", "i8mm"}
+        unsigned = QuantizeStatic(calibration="mse", reduce_range=saturates)
+        signed = replace(unsigned, activations="s8", is_symmetric=True)
+        both = (unsigned, signed)
+        if isa & {"dotprod", "i8mm"}:
+            both = both[::-1]
+        wide = (replace(unsigned, weights="u8", reduce_range=False),) if saturates else ()
+        return cls(saturates, both[0], (both[1], *wide))
 
 
 def engine_options(
