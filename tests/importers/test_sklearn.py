@@ -1,4 +1,5 @@
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +24,13 @@ from sklearn.ensemble import (
     GradientBoostingClassifier,
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
+    IsolationForest,
     RandomForestClassifier,
     RandomForestRegressor,
     VotingClassifier,
 )
 from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import make_pipeline
@@ -164,6 +167,44 @@ def test_a_skops_file_is_loaded(tmp_path: Path, numbers: Array) -> None:
     model = load_model(path)
     assert model.origin.source == "model.bin"
     assert onnx.load_model_from_string(model.content).graph.node
+
+
+def imputing(random: np.random.Generator, folder: Path) -> Path:
+    """Return the file of a pipeline with an imputer, which keeps the element types that it met."""
+    rows = np.empty((100, 2), object)
+    rows[:, 0], rows[:, 1] = random.normal(size=100), random.choice(["tcp", "udp"], 100)
+    numbers = make_pipeline(SimpleImputer(), StandardScaler())
+    columns = ColumnTransformer([("n", numbers, [0]), ("c", OneHotEncoder(), [1])])
+    path = folder / "imputing.skops"
+    dump(make_pipeline(columns, LogisticRegression()).fit(rows, rows[:, 0] > 0), path)
+    return path
+
+
+def test_a_skops_file_may_hold_element_types(tmp_path: Path, random: np.random.Generator) -> None:
+    model = load_model(imputing(random, tmp_path))
+    assert [str(spec) for spec in model.signature.inputs] == ["x0: FP32[N, 1]", "x1: BYTES[N, 1]"]
+    assert model.origin.parity is not None
+
+
+def test_an_element_type_that_is_made_in_another_way_is_refused(
+    tmp_path: Path, random: np.random.Generator
+) -> None:
+    path = imputing(random, tmp_path)
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    assert b"DTypeNode" in members["schema.json"]
+    members["schema.json"] = members["schema.json"].replace(b"DTypeNode", b"ObjectNode")
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    with pytest.raises(ModelError, match=r"got numpy\.dtype"):
+        load_model(path)
+
+
+def test_trees_with_converters_of_an_older_operator_set_are_imported(numbers: Array) -> None:
+    model = load_model(IsolationForest(n_estimators=3).fit(numbers))
+    assert model.signature.outputs[0].name == "label"
+    assert model.origin.parity is not None
 
 
 def test_damaged_skops_files_end_in_a_model_error_or_a_model(

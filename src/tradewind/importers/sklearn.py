@@ -4,8 +4,9 @@ import importlib
 import json
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, final
 
@@ -34,6 +35,12 @@ from tradewind.tensors import Datatype
 
 CLASSES = "tradewind.classes"
 """The key of the graph's metadata under which the classes are kept, as a JSON list."""
+
+_OLDER_TREES = "target_opset={'ai.onnx.ml': 3}"
+"""What the converter asks for where it knows only the older operators for trees."""
+
+_OPSET = 18
+"""Of ONNX itself, beside them."""
 
 
 @final
@@ -152,7 +159,8 @@ def _convert(
         with warnings.catch_warnings():
             # the converter reads attributes that scikit-learn is about to drop
             warnings.simplefilter("ignore")
-            proto = converter.convert_sklearn(
+            convert = partial(
+                converter.convert_sklearn,
                 estimator,
                 initial_types=inputs,
                 options=options,
@@ -160,6 +168,7 @@ def _convert(
                     parts(estimator), registered.get_converter
                 ),
             )
+            proto = _called(convert)
     except Exception as error:  # converters raise classes of their own for each operator
         reason = (str(error).strip().splitlines() or [""])[0][:300]
         raise ModelError(
@@ -173,6 +182,16 @@ def _convert(
     if is_double:
         take_floats(proto)
     return _tidied(proto)
+
+
+def _called(convert: Callable[..., Any]) -> Any:
+    """Return what a conversion gives, by the operators that it knows."""
+    try:
+        return convert()
+    except RuntimeError as error:
+        if _OLDER_TREES not in str(error):
+            raise
+        return convert(target_opset={"": _OPSET, "ai.onnx.ml": 3})
 
 
 def _input_types(layout: Layout, where: str, *, is_double: bool) -> list[tuple[str, Any]]:
