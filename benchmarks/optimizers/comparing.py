@@ -78,13 +78,13 @@ def make(
 
 def compare(prepared: Prepared, peers: Sequence[Peer], schedule: Schedule, say: Say) -> Record:
     """Return what came out for one model."""
+    load = os.getloadavg()[0]
     entries, entered = make(prepared, peers, schedule, say)
     found = search(prepared, schedule.search, is_reused=schedule.is_found)
     entries[OURS] = _ours(prepared, found)
     say(_told(entries[OURS]))
     further = [one.bundle.manifest.chosen.batch_size or 1 for one in found.values()]
     batches = inputs_of(prepared, further)
-    load = os.getloadavg()[0]
     for objective in OBJECTIVES:
         with ExitStack() as stack:
             contestants = list(_entrants(prepared, entered, batches, objective, say))

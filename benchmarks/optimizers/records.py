@@ -94,7 +94,7 @@ class Record:
         data: what it was asked.
         metric: what may be lost.
         machine: where.
-        load: of the machine before the timing.
+        load: of the machine before anything was done.
         search_s: what each search was given.
         rounds: of the timing.
         entries: the baseline first.

@@ -115,7 +115,8 @@ def page(records: Sequence[Record]) -> str:
     first = records[0]
     parts = [
         f"{first.machine}; two searches of {first.search_s:g} s for each model, {first.rounds} "
-        "rounds of timing.",
+        f"rounds of timing; load of the machine before {min(r.load for r in records):.1f} to "
+        f"{max(r.load for r in records):.1f}.",
         *(_summary(records, objective) for objective in OBJECTIVES),
         *(_models(records, objective) for objective in OBJECTIVES),
         _means(records),

@@ -19,7 +19,7 @@ INC = Peer(
         *("mpmath==1.3.0", "protobuf==5.29.5", "wcwidth==0.9.4", "narwhals==2.29.0"),
         *("certifi==2026.10.18", "charset-normalizer==3.5.2", "idna==3.20", "urllib3==2.8.0"),
         *("matplotlib==3.11.2", "contourpy==1.3.3", "cycler==0.12.1", "fonttools==4.68.0"),
-        *("kiwisolver==1.5.1", "pyparsing==3.3.3"),
+        *("kiwisolver==1.5.1", "pyparsing==3.3.3", "cloudpickle==3.1.2"),
     ),
     is_whole=True,  # newer packages would ask for a newer numpy
 )
