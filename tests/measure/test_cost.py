@@ -1,8 +1,11 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from onnx import helper
 from tests.cases.building import graph, normal
 
+from tradewind.importers import load_model
 from tradewind.measure import graph_cost
 from tradewind.model import Model, Origin
 from tradewind.tensors import Array
@@ -57,3 +60,18 @@ def test_an_equation_counts_all_its_letters(random: np.random.Generator) -> None
 @pytest.mark.parametrize("equation", ["...ij,jk->...ik"])
 def test_what_cannot_be_counted_is_unknown(equation: str, random: np.random.Generator) -> None:
     assert _macs("Einsum", (2, 3, 4), {"w": normal(random, 4, 5)}, 3, equation=equation) is None
+
+
+@pytest.mark.parametrize(
+    ("model", "macs"),
+    [
+        ("cifar10_resnets/resnet56.onnx", 125_485_696),
+        ("mlperf_tiny/vww_96_float.onnx", 7_489_664),
+        ("kwt1/kwt1_feat.onnx", 73_698_560),
+    ],
+)
+def test_real_models_cost_what_another_counter_says(
+    model: str, macs: int, shared_data: Path
+) -> None:
+    # onnx-tool 1.0.1: its counts of Conv, MatMul and Gemm less one for each number that has a bias
+    assert graph_cost(load_model(shared_data / model)).macs == macs

@@ -1,12 +1,17 @@
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar, final
 
 from tests.search.stage import Clock, baseline, job, trial
 
 from tradewind.bundle import Percentiles
 from tradewind.bundle.manifest import read_manifest
+from tradewind.engines import Engine
 from tradewind.measure.roofline import Peaks, Rate, keep_peaks
+from tradewind.model import Model
+from tradewind.runners import Runner
 from tradewind.search import Outcome, pack, standings
+from tradewind.search.plans import Plan
 from tradewind.search.settings import Deadline
 
 PEAKS = Peaks({"f32": Rate(1e11, 9e10)}, Rate(2e10, 1e10), Rate(1e11, 9e10), 2**25)
@@ -28,6 +33,34 @@ def test_what_was_timed_is_compared_with_the_peaks(tmp_path: Path) -> None:
     assert found.peaks == PEAKS
     assert list(found.variants) == ["int8-onnxruntime", "original"]
     assert all(one.share and one.batch_size == 1 for one in found.variants.values())
+
+
+@final
+@dataclass(frozen=True)
+class _Broken(Engine):
+    """An engine whose failures are no errors of ours."""
+
+    name: ClassVar[str] = "broken"
+
+    @classmethod
+    def version(cls) -> str:
+        return "1"
+
+    @property
+    def label(self) -> str:
+        return "Broken"
+
+    def compile(self, model: Model) -> Runner:
+        raise ZeroDivisionError
+
+
+def test_what_breaks_is_left_out(tmp_path: Path) -> None:
+    outcome = _outcome(left_s=1000.0)
+    keep_peaks(tmp_path, outcome.job.hardware, PEAKS)
+    outcome.chosen.plan = Plan.alone(outcome.chosen.plan.last.graph, _Broken())
+    found = standings(outcome, tmp_path)
+    assert found is not None
+    assert list(found.variants) == ["original"]
 
 
 def test_nothing_is_begun_when_no_time_is_left(tmp_path: Path) -> None:

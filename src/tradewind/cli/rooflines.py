@@ -6,7 +6,7 @@ from rich.table import Table
 
 from tradewind.bundle import is_bundle, open_bundle
 from tradewind.engines import Engine, OnnxRuntime, OpenVINO
-from tradewind.errors import EngineError
+from tradewind.errors import EngineError, ModelError
 from tradewind.importers.environments import home
 from tradewind.importers.probes import probes
 from tradewind.measure import this_machine
@@ -63,7 +63,7 @@ def rooflines_of(path: Path, model: Model, *, measure: bool) -> Standings | None
     for engine in _engines(model):
         try:
             found[engine.label] = standing(model, engine, inputs, peaks)
-        except EngineError:
+        except (EngineError, ModelError):
             continue  # the lines about engines say why
     return Standings(peaks, found)
 

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 
-from tradewind.errors import EngineError
 from tradewind.measure.roofline import (
     MEASURING_S,
     Peaks,
@@ -74,11 +73,11 @@ def _worth_it(outcome: Outcome) -> list[Trial]:
 
 
 def _stand(outcome: Outcome, trial: Trial, peaks: Peaks) -> dict[str, Roofline]:
-    """Return the roofline of one variant under its name; nothing when its engine fails."""
+    """Return the roofline of one variant under its name; nothing where it cannot be had."""
     job = outcome.job
     inputs = job.dataset.take(np.resize(job.timed()[:1], job.fixed_batch or 1))
     stage = trial.plan.last
     try:
         return {trial.name: standing(stage.graph.model, stage.engine, inputs, peaks)}
-    except EngineError:
+    except Exception:  # whatever it is, what the search found is worth more than a picture
         return {}

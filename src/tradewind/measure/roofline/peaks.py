@@ -64,8 +64,9 @@ def measure_peaks(*, hurry: bool = False) -> Peaks:
     """
     asked_s, rounds = (0.01, 2) if hurry else (_ASKED_S, _ROUNDS)
     graphs = 1 if hurry else None
+    rates = {arithmetic: _rate(arithmetic, asked_s, graphs) for arithmetic in _arithmetics()}
     return Peaks(
-        {arithmetic: _rate(arithmetic, asked_s, graphs) for arithmetic in _arithmetics()},
+        {arithmetic: rate for arithmetic, rate in rates.items() if rate is not None},
         memory_bandwidth(rounds),
         cache_bandwidth(rounds * 4),
         cache_bytes(),
@@ -121,14 +122,14 @@ def _arithmetics() -> tuple[str, ...]:
     return (*OpenVINO.precisions(), "int8")
 
 
-def _rate(arithmetic: str, asked_s: float, graphs: int | None) -> Rate:
-    """Return the best of all engines and shapes, each measured for a moment."""
-    found = []
+def _rate(arithmetic: str, asked_s: float, graphs: int | None) -> Rate | None:
+    """Return the best of all engines and shapes; None when no engine could run any."""
+    found: list[Rate] = []
     for model, inputs, macs in islice(_graphs(is_int8=arithmetic == "int8"), graphs):
         for engine in _engines(arithmetic):
             with contextlib.suppress(EngineError):  # what one cannot run, another may
                 found.append(_run(model, engine, inputs, macs, asked_s))
-    return max(found, key=lambda rate: rate.best)
+    return max(found, key=lambda rate: rate.best, default=None)
 
 
 def _graphs(*, is_int8: bool) -> Iterator[tuple[Model, Tensors, int]]:
