@@ -3,7 +3,7 @@
 from typing import cast
 
 import numpy as np
-from tests.search.stage import Clock, baseline, job, machine
+from tests.search.stage import Clock, Lossy, baseline, job, machine
 from tests.search.test_cascades import SCORES, cheap_and_original
 
 from tradewind.budget import Budget
@@ -141,3 +141,22 @@ def test_a_smaller_graph_is_quantized_as_the_best_one_was(random: np.random.Gene
     assert attempts._best_quantizer(likely) is None
     attempts.trials.clear()
     assert attempts._best_quantizer(likely) == likely[0]
+
+
+def test_an_engine_on_which_the_original_is_far_too_slow_gets_no_other_graph() -> None:
+    work = job(clock=Clock())
+    screen = Written(work, baseline(), None)
+    attempts = _attempts(work, screen)
+    int8 = Graph((Lossy("int8"),), work.model, "int8")
+    slow = Trial(Plan.alone(Graph((), work.model, ""), OnnxRuntime()), Load(1, 1), 4.5, 4.5, 4.5)
+    attempts.trials.append(slow)
+    attempts._look(int8)
+    assert screen.looked == []
+    [refusal] = attempts.refused
+    assert refusal.why == "the original takes 4.5 times as long on this engine"
+    assert attempts.is_complete
+    # in another arithmetic it is quicker there
+    quick = Trial(Plan.alone(Graph((), work.model, ""), OnnxRuntime()), Load(1, 1), 0.9, 0.9, 0.9)
+    attempts.trials.append(quick)
+    attempts._look(int8)
+    assert screen.looked == [int8]

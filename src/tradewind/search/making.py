@@ -57,7 +57,9 @@ class Maker:
     def base(self, timeout_s: float) -> tuple[Graph, list[str]]:
         """Return the graph that other passes start from, and what could not be done to it."""
         graph, troubles = Graph((), self._model, "as it was given"), []
-        for step in (UpgradeOpset(max(MIN_OPSET, _opset(self._model))), Fold()):
+        is_new = _opset(self._model) >= MIN_OPSET
+        steps: list[Pass] = [Fold()] if is_new else [UpgradeOpset(MIN_OPSET), Fold()]
+        for step in steps:
             try:
                 found = self.apply(graph, step, timeout_s)
             except TradewindError as error:

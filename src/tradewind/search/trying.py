@@ -22,6 +22,9 @@ _LEAST_S = 1.0
 _NO_TIME = "not tried: time ran out"
 _NO_CASCADE = "none would be cheaper than the best variant alone and keep the promise"
 
+FAR_TOO_SLOW = 4.0
+"""int8 gains about so much at best: an engine that is slower by more will not make up for it."""
+
 
 class Attempts:
     """What was tried, until time ran out or somebody interrupted.
@@ -139,6 +142,11 @@ class Attempts:
             if not self._screen.has_time:
                 self._refuse_untried(name)
                 continue
+            slower = self._slower_on(engines[0].name)
+            if not graph.is_exact and slower > FAR_TOO_SLOW:
+                why = f"the original takes {slower:.1f} times as long on this engine"
+                self.refused.append(Refusal(name, why))
+                continue
             self._told.step(name)
             try:
                 trial = self._screen.look(graph, engines)
@@ -147,6 +155,16 @@ class Attempts:
                 continue
             if trial.plan != self._screen.baseline.trial.plan:
                 self._keep(trial)
+
+    def _slower_on(self, engine: str) -> float:
+        """Return how much slower the original is on an engine, in its best arithmetic there."""
+        cost, baseline = cost_of(self._job), self._screen.baseline.trial
+        seen = [
+            cost(one) / cost(baseline)
+            for one in self.trials
+            if one.plan.last.engine.name == engine and one.plan.last.graph.is_exact
+        ]
+        return min(seen, default=0.0)
 
     def _mix(self, maker: Maker) -> None:
         """Return layers of the best int8 graph to float, where that heals it or saves time."""
