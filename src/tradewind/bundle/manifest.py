@@ -11,7 +11,7 @@ from tradewind.data import Preprocessing, Tokenization
 from tradewind.engines import ENGINES, Engine
 from tradewind.errors import BundleError, SettingError
 from tradewind.evidence import Certificate
-from tradewind.measure import Footprint, Hardware, Rates, Ratio
+from tradewind.measure import Conditions, Footprint, Hardware, Rates, Ratio
 from tradewind.measure.roofline import Standings
 from tradewind.model import Parity
 from tradewind.runners import RULES, ConfidenceRule
@@ -29,6 +29,9 @@ Kind = TypeVar("Kind")
 
 TOKENIZER = "tokenizer.json"
 """Where a bundle keeps what its model does to sentences."""
+
+TIMINGS = "timings.npz"
+"""Where a bundle keeps every single time of its last race."""
 
 BASELINE = "original"
 """The name of the model as it was given, on ONNX Runtime with its default settings."""
@@ -127,6 +130,7 @@ class VariantRecord:
     batch_size: int | None = None  # at which the throughput was reached
     cpu_ms_per_example: float | None = None  # over all threads, at that batch size
     peak_memory_bytes: int | None = None
+    steady_memory_bytes: int | None = None  # once it has answered for a while
     loss: float | None = None  # share of wrong answers on the certify split
     select_drop: float | None = None  # share of right answers lost on the select split
     speedup: Ratio | None = None  # batch-1 latency against the baseline's
@@ -287,6 +291,7 @@ class Manifest:
     classes: tuple[str, ...] = ()  # their names in the order of the scores, where known
     roofline: Standings | None = None  # how far variants are from this machine's limit
     rates: Rates | None = None  # what energy, carbon and money were worked out from
+    conditions: Conditions | None = None  # under which the finalists were timed
 
     def to_json(self) -> bytes:
         """Return the manifest as indented JSON."""

@@ -55,7 +55,7 @@ def write_bundle(
     manifest: Manifest,
     models: Mapping[str, Model],
     report: str,
-    texts: Mapping[str, str] | None = None,
+    texts: Mapping[str, str | bytes] | None = None,
 ) -> None:
     """Write a bundle next to its final place, then move it there in one step.
 
@@ -87,7 +87,10 @@ def write_bundle(
 
 
 def _fill(
-    folder: Path, manifest: Manifest, models: Mapping[str, Model], texts: Mapping[str, str]
+    folder: Path,
+    manifest: Manifest,
+    models: Mapping[str, Model],
+    texts: Mapping[str, str | bytes],
 ) -> None:
     for name, model in models.items():
         path = folder / name
@@ -95,7 +98,8 @@ def _fill(
         model.save(path)
     (folder / MANIFEST).write_bytes(manifest.to_json())
     for name, text in texts.items():
-        (folder / name).write_text(text, encoding="utf-8")
+        content = text if isinstance(text, bytes) else text.encode()
+        (folder / name).write_bytes(content)
     seal(folder)
     folder.chmod(0o755)
     for path in folder.rglob("*"):

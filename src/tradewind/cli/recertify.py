@@ -17,6 +17,7 @@ from tradewind.search import (
     read_labels,
     recertify,
     renewed,
+    single_times,
 )
 
 
@@ -78,7 +79,8 @@ def command(
     with Watching(told(), settings.time_s) as watching:
         outcome = recertify(opened, dataset, settings, watching, answers)
     manifest = renewed(opened.manifest, outcome, command_line())
-    write_bundle(target, manifest, kept_graphs(opened, manifest), page(manifest), opened.texts())
+    files: dict[str, str | bytes] = {**opened.texts(), **single_times(outcome)}
+    write_bundle(target, manifest, kept_graphs(opened, manifest), page(manifest), files)
     if as_json:
         print_json(document(manifest, target))
     else:

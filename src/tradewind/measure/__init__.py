@@ -2,6 +2,7 @@
 
 from tradewind.measure.answering import collect, responses
 from tradewind.measure.batches import timing_batches
+from tradewind.measure.conditions import Conditions, Watch
 from tradewind.measure.cost import GraphCost, graph_cost
 from tradewind.measure.energy import (
     Footprint,
@@ -15,7 +16,7 @@ from tradewind.measure.energy import (
 )
 from tradewind.measure.hardware import Hardware, available_cores, this_machine
 from tradewind.measure.interval import Bounds, Ratio, paired_ratio, rounds_needed
-from tradewind.measure.memory import peak_memory_bytes
+from tradewind.measure.memory import MemoryUse, memory_use
 from tradewind.measure.metric import (
     METRICS,
     Accuracy,
@@ -28,6 +29,7 @@ from tradewind.measure.metric import (
     decide,
     parse_metric,
 )
+from tradewind.measure.raw import RawTimes, from_npz, to_npz
 from tradewind.measure.timing import (
     Task,
     Timing,
@@ -43,30 +45,35 @@ __all__ = [
     "Agreement",
     "Bounds",
     "ClippedError",
+    "Conditions",
     "Footprint",
     "GraphCost",
     "Hardware",
+    "MemoryUse",
     "Meter",
     "Metric",
     "Prices",
     "Rapl",
     "Rates",
     "Ratio",
+    "RawTimes",
     "RightOrWrong",
     "Task",
     "Timing",
     "TopK",
+    "Watch",
     "Within",
     "available_cores",
     "calling",
     "collect",
     "decide",
     "footprint",
+    "from_npz",
     "graph_cost",
     "interleave",
+    "memory_use",
     "paired_ratio",
     "parse_metric",
-    "peak_memory_bytes",
     "rates",
     "responses",
     "rounds_needed",
@@ -75,4 +82,5 @@ __all__ = [
     "this_meter",
     "throughput_ratio",
     "timing_batches",
+    "to_npz",
 ]

@@ -1,4 +1,4 @@
-"""Peak memory of a model, in a process that holds nothing else."""
+"""Memory of a model at its peak and afterwards, in a process that holds nothing else."""
 
 import contextlib
 import json
@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import msgspec
@@ -17,22 +17,38 @@ from tradewind.errors import EngineError
 from tradewind.model import Model, Origin
 from tradewind.tensors import Tensors, load_tensors, save_tensors
 
+_ANSWERS = 6
+"""Runtimes grow over the first few: arenas, and code made for a shape."""
 
-def peak_memory_bytes(
+
+@dataclass(frozen=True)
+class MemoryUse:
+    """Resident memory of a process that answers.
+
+    Args:
+        peak_bytes: the most there ever was, loading and preparing included.
+        steady_bytes: what is left once it has answered for a while.
+    """
+
+    peak_bytes: int
+    steady_bytes: int
+
+
+def memory_use(
     model: Model,
     engine: Engine,
     inputs: Tensors,
     timeout_s: float = 60.0,
     also: Sequence[tuple[Model, Engine]] = (),
-) -> int:
-    """Return the peak resident memory of a fresh process that loads the model and answers.
+) -> MemoryUse:
+    """Return the resident memory of a fresh process that loads the model and answers.
 
     Python and the runtime itself are part of it, since they are part of what has to fit.
 
     Args:
         model: what is loaded.
         engine: the runtime with its settings.
-        inputs: one request; it is answered three times.
+        inputs: one request; it is answered a few times.
         timeout_s: seconds after which the process is killed.
         also: models that are resident and answer the same requests, such as further stages.
 
@@ -58,7 +74,7 @@ def peak_memory_bytes(
         except subprocess.TimeoutExpired as error:
             got = f"none within {timeout_s:g} s"
             raise EngineError(engine.label, "an answer in a fresh process", got) from error
-        return int((folder / "answer").read_text(encoding="utf-8"))
+        return msgspec.json.decode((folder / "answer").read_bytes(), type=MemoryUse)
 
 
 def _main(folder: Path) -> None:
@@ -71,11 +87,13 @@ def _main(folder: Path) -> None:
             engine = msgspec.convert(each["settings"], kind)
             model = Model((folder / f"{number}.onnx").read_bytes(), Origin("onnx", "model.onnx"))
             runners.append(stack.enter_context(engine.compile(model)))
-        for _ in range(3):
+        for _ in range(_ANSWERS):
             for runner in runners:
                 runner(inputs)
+        peak = _peak_bytes()
+        found = MemoryUse(peak, _status_bytes("VmRSS") or peak)
     # not printed: a runtime may print as well
-    (folder / "answer").write_text(str(_peak_bytes()), encoding="utf-8")
+    (folder / "answer").write_bytes(msgspec.json.encode(found))
 
 
 def _peak_bytes() -> int:
@@ -84,12 +102,15 @@ def _peak_bytes() -> int:
     `getrusage` will not do on Linux: a child begins with the mark of the parent it was forked
     from, even after exec.
     """
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # macOS counts in bytes
+    return _status_bytes("VmHWM") or own
+
+
+def _status_bytes(name: str) -> int | None:
     status = Path("/proc/self/status")
-    if status.exists():
-        for line in status.read_text(encoding="utf-8").splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # macOS counts in bytes
+    lines = status.read_text(encoding="utf-8").splitlines() if status.exists() else []
+    found = [int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:")]
+    return found[0] if found else None
 
 
 if __name__ == "__main__":

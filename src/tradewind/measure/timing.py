@@ -27,6 +27,7 @@ class Turn:
     wall_s: float  # of the whole turn
     cpu_s: float  # of the whole process meanwhile, all threads
     joules: float | None = None  # of the whole machine meanwhile, where it can be read
+    place: int = 0  # in the order of its round
 
     @property
     def calls(self) -> int:
@@ -132,9 +133,11 @@ def interleave(
     for done in range(max_rounds):
         if done >= min_rounds and time.monotonic() > until:
             break
-        for index in order.permutation(len(tasks)):
+        for place, index in enumerate(order.permutation(len(tasks))):
             task = tasks[index]
-            timings[index].turns.append(_turn(task, task.turn_s or turn_s, joules or _unread))
+            timings[index].turns.append(
+                _turn(task, task.turn_s or turn_s, joules or _unread, place)
+            )
     return timings
 
 
@@ -142,7 +145,7 @@ def _unread() -> None:
     return None
 
 
-def _turn(task: Task, turn_s: float, joules: Callable[[], float | None]) -> Turn:
+def _turn(task: Task, turn_s: float, joules: Callable[[], float | None], place: int) -> Turn:
     time.sleep(SETTLE_S)
     task.call()  # wakes the threads and fills the caches; not counted
     used = joules()
@@ -154,9 +157,8 @@ def _turn(task: Task, turn_s: float, joules: Callable[[], float | None]) -> Turn
     wall_s = time.perf_counter() - begin
     cpu_s = max(time.process_time() - cpu, 0.0)
     now = joules()
-    return Turn(
-        np.array(seconds), wall_s, cpu_s, None if used is None or now is None else now - used
-    )
+    took = None if used is None or now is None else now - used
+    return Turn(np.array(seconds), wall_s, cpu_s, took, place)
 
 
 def _call_until(call: Call, end: float) -> list[float]:

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 from tradewind.bundle import Manifest, VariantRecord
-from tradewind.measure import Rates
+from tradewind.measure import Conditions, Rates
 from tradewind.model import Parity
-from tradewind.report import footprints, numbers, sentences
+from tradewind.report import circumstances, footprints, numbers, sentences
 
 
 @dataclass(frozen=True)
@@ -188,8 +188,14 @@ def machine_facts(manifest: Manifest) -> list[Fact]:
         Fact("System", machine.system),
         Fact("Engines", versions or "none"),
         Fact("Tradewind", manifest.tradewind),
+        *([] if manifest.conditions is None else [_conditions(manifest.conditions)]),
         *([] if manifest.rates is None else [_power(manifest.rates)]),
     ]
+
+
+def _conditions(found: Conditions) -> Fact:
+    state = circumstances.short(found)
+    return Fact("While timing", state, circumstances.described(found))
 
 
 def _power(found: Rates) -> Fact:

@@ -87,7 +87,12 @@ _COLUMNS = (
         of_original=1.0,
     ),
     _Column(Heading("CPU time", "ms/result"), lambda one: one.cpu_ms_per_example),
-    _Column(Heading("Memory", "MB"), lambda one: _scaled(one.peak_memory_bytes, 1e-6), decimals=0),
+    _Column(
+        Heading("Memory", "MB"),
+        lambda one: _scaled(one.peak_memory_bytes, 1e-6),
+        lambda one: _steady(one),
+        decimals=0,
+    ),
     _Column(Heading("Size", "MB"), lambda one: one.size_bytes * 1e-6),
     _Column(Heading("Wrong", "%"), lambda one: _scaled(one.loss, 100), decimals=2),
     _Column(
@@ -177,6 +182,11 @@ def _merged(cells: Sequence[Cell]) -> list[Cell]:
         else:
             found.append(cell)
     return found
+
+
+def _steady(record: VariantRecord) -> str:
+    found = record.steady_memory_bytes
+    return "" if found is None else f"then {found / 1e6:,.0f}"
 
 
 def _ratio(found: Ratio | None) -> float | None:

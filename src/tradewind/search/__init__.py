@@ -3,7 +3,7 @@
 from tradewind.search.cache import Cache
 from tradewind.search.labels import Labels, read_labels
 from tradewind.search.optimizing import Outcome, optimize
-from tradewind.search.packing import pack, texts
+from tradewind.search.packing import pack, single_times, texts
 from tradewind.search.progress import Progress, Silence
 from tradewind.search.questions import Questions, write_questions
 from tradewind.search.renewing import kept_graphs, recertify, renewed
@@ -29,6 +29,7 @@ __all__ = [
     "read_labels",
     "recertify",
     "renewed",
+    "single_times",
     "standings",
     "texts",
     "write_questions",

@@ -9,15 +9,19 @@ import numpy as np
 from tradewind.bundle import Percentiles
 from tradewind.errors import EngineError
 from tradewind.measure import (
+    Conditions,
+    MemoryUse,
     Rates,
     Ratio,
+    RawTimes,
     Task,
     Timing,
+    Watch,
     calling,
     footprint,
     interleave,
+    memory_use,
     paired_ratio,
-    peak_memory_bytes,
     rates,
     rounds_needed,
     speedup,
@@ -74,9 +78,17 @@ def finalists(baseline: Trial, trials: list[Trial], cost: Callable[[Trial], floa
 
 @dataclass(frozen=True)
 class Raced:
-    """What a race says beside the measurements of its entrants."""
+    """What a race says beside the measurements of its entrants.
+
+    Args:
+        rates: what the machine's time costs.
+        conditions: under which it was run.
+        raw: every single time, by the entrant's name.
+    """
 
     rates: Rates
+    conditions: Conditions
+    raw: dict[str, RawTimes]
 
 
 def confidence_of_each(rivals: int) -> float:
@@ -107,6 +119,7 @@ def race(
     sure = confidence_of_each(len(entrants) - 1)
     meter = this_meter(has_gpu=any(trial.plan.may_use_gpu for trial in entrants))
     known = rates(job.settings.prices, job.hardware.cpu, meter.parts, meter.idle_watts())
+    watch = Watch()
     with contextlib.ExitStack() as stack:
         tasks: list[Task] = []
         for trial in entrants:
@@ -123,12 +136,15 @@ def race(
             min_rounds=rounds_needed(sure),
             joules=meter.joules,
         )
+    conditions = watch.conditions()
     singles, loads = timings[::2], timings[1::2]
     for trial, single, load in zip(entrants, singles, loads, strict=True):
         _fill(trial, single, load, known)
         if not trial.is_baseline:
             _compare(trial, entrants[0], (single, load), (singles[0], loads[0]), sure)
-    return Raced(known)
+    raw = map(RawTimes, singles, loads)
+    names = [trial.name for trial in entrants]
+    return Raced(known, conditions, dict(zip(names, raw, strict=True)))
 
 
 def _fill(trial: Trial, single: Timing, load: Timing, known: Rates) -> None:
@@ -163,7 +179,7 @@ def _energies(theirs: Timing, ours: Timing, work: float) -> tuple[Array, Array]:
 
 
 def weigh(job: Job, entrants: list[Trial], inputs: Inputs) -> None:
-    """Measure the peak memory of every entrant, each time in a process of its own.
+    """Measure the memory of every entrant, each time in a process of its own.
 
     The gain is the ratio of the medians; its interval runs from the least to the most
     favourable pairing of what was seen. When nothing depends on it, what there is no time for
@@ -172,23 +188,26 @@ def weigh(job: Job, entrants: list[Trial], inputs: Inputs) -> None:
     matters = job.budget.objective == "memory" or job.budget.max_memory_mb is not None
     times = 3 if job.budget.objective == "memory" else 1
     seen = [
-        _peaks(trial, inputs, times) if matters or job.deadline.left_s() > 0 else []
+        _uses(trial, inputs, times) if matters or job.deadline.left_s() > 0 else []
         for trial in entrants
     ]
-    for trial, peaks in zip(entrants, seen, strict=True):
+    before = [use.peak_bytes for use in seen[0]]
+    for trial, uses in zip(entrants, seen, strict=True):
+        peaks, steady = [use.peak_bytes for use in uses], [use.steady_bytes for use in uses]
         trial.peak_memory_bytes = int(np.median(peaks)) if peaks else None
-        if peaks and seen[0]:
+        trial.steady_memory_bytes = int(np.median(steady)) if steady else None
+        if peaks and before:
             trial.memory_gain = Ratio(
-                float(np.median(seen[0]) / np.median(peaks)),
-                min(seen[0]) / max(peaks),
-                max(seen[0]) / min(peaks),
+                float(np.median(before) / np.median(peaks)),
+                min(before) / max(peaks),
+                max(before) / min(peaks),
             )
 
 
-def _peaks(trial: Trial, inputs: Inputs, times: int) -> list[int]:
-    found: list[int] = []
+def _uses(trial: Trial, inputs: Inputs, times: int) -> list[MemoryUse]:
+    found: list[MemoryUse] = []
     with contextlib.suppress(EngineError):  # what cannot be measured is said as unknown
-        found += [peak_of(trial.plan, inputs) for _ in range(times)]
+        found += [memory_of(trial.plan, inputs) for _ in range(times)]
     return found
 
 
@@ -198,5 +217,14 @@ def peak_of(plan: Plan, inputs: Inputs) -> int:
     Raises:
         EngineError: the process failed or took too long.
     """
+    return memory_of(plan, inputs).peak_bytes
+
+
+def memory_of(plan: Plan, inputs: Inputs) -> MemoryUse:
+    """Return the memory of a fresh process in which all stages of a plan answer.
+
+    Raises:
+        EngineError: the process failed or took too long.
+    """
     first, *others = [stage.part for stage in plan.stages]
-    return peak_memory_bytes(*first, inputs.single, also=others)
+    return memory_use(*first, inputs.single, also=others)

@@ -9,14 +9,14 @@ from tradewind.budget import Budget
 from tradewind.bundle import Refusal
 from tradewind.data import Dataset, Unlabelled, split, without_known
 from tradewind.errors import Stopped
-from tradewind.measure import Rates, parse_metric, this_machine
+from tradewind.measure import parse_metric, this_machine
 from tradewind.model import Model
 from tradewind.search.cache import Cache
 from tradewind.search.cautions import cautions
 from tradewind.search.certifying import Certifier, order
 from tradewind.search.choosing import choose
 from tradewind.search.costs import cost_of
-from tradewind.search.finals import finalists, race, weigh
+from tradewind.search.finals import Raced, finalists, race, weigh
 from tradewind.search.job import Job, check_truth
 from tradewind.search.progress import Progress, Silence
 from tradewind.search.questions import (
@@ -49,7 +49,7 @@ class Outcome:
     elapsed_s: float = 0.0
     tested: tuple[str, ...] = ()  # in the order that was fixed before
     questions: Questions | None = None  # where labels were asked for
-    rates: Rates | None = None  # what the machine's time costs
+    raced: Raced | None = None  # under which conditions, and every single time
     was_interrupted: bool = False  # somebody waits for the answer
 
 
@@ -198,7 +198,7 @@ class _Search:
         return replace(
             found,
             questions=questions,
-            rates=raced.rates,
+            raced=raced,
             was_interrupted=self._was_interrupted,
         )
 

@@ -11,6 +11,7 @@ from tradewind import __version__
 from tradewind.bundle import (
     CASCADE,
     SCHEMA,
+    TIMINGS,
     TOKENIZER,
     Estimate,
     Manifest,
@@ -24,6 +25,7 @@ from tradewind.bundle import (
     settings_of,
 )
 from tradewind.data import Preprocessing, Tokenization, Unlabelled, carried_classes
+from tradewind.measure import to_npz
 from tradewind.model import Model
 from tradewind.search.candidates import Graph
 from tradewind.search.optimizing import Outcome
@@ -102,15 +104,22 @@ def pack(outcome: Outcome, command: str) -> tuple[Manifest, dict[str, Model]]:
         asked=None if outcome.questions is None else outcome.questions.record,
         tokenization=TokenizerRecord.of(steps) if isinstance(steps, Tokenization) else None,
         classes=job.dataset.classes or carried_classes(job.model),
-        rates=outcome.rates,
+        rates=None if outcome.raced is None else outcome.raced.rates,
+        conditions=None if outcome.raced is None else outcome.raced.conditions,
     )
     return manifest, models
 
 
-def texts(outcome: Outcome) -> dict[str, str]:
+def texts(outcome: Outcome) -> dict[str, str | bytes]:
     """Return the files that belong into the bundle besides its graphs and its record."""
     steps = outcome.job.dataset.preprocessing
-    return {TOKENIZER: steps.tokenizer} if isinstance(steps, Tokenization) else {}
+    words = {TOKENIZER: steps.tokenizer} if isinstance(steps, Tokenization) else {}
+    return {**words, **single_times(outcome)}
+
+
+def single_times(outcome: Outcome) -> dict[str, bytes]:
+    """Return every single time of the last race as a file of the bundle."""
+    return {} if outcome.raced is None else {TIMINGS: to_npz(outcome.raced.raw)}
 
 
 def _further(found: Unlabelled | None) -> UnlabelledSource | None:
@@ -173,6 +182,7 @@ def measured(record: VariantRecord, trial: Trial) -> VariantRecord:
         batch_size=trial.load.batch_size,
         cpu_ms_per_example=trial.cpu_ms,
         peak_memory_bytes=trial.peak_memory_bytes,
+        steady_memory_bytes=trial.steady_memory_bytes,
         loss=trial.loss,
         select_drop=None if trial.select is None else trial.select.drop,
         speedup=trial.speedup,

@@ -113,7 +113,7 @@ def recertify(
         is_complete,
         deadline.elapsed_s,
         names_of_tested(trials),
-        rates=raced.rates,
+        raced=raced,
     )
 
 
@@ -160,7 +160,8 @@ def renewed(manifest: Manifest, outcome: Outcome, command: str) -> Manifest:
         tested=outcome.tested,
         pending=(),
         roofline=None,  # it was that of the machine before
-        rates=outcome.rates,
+        rates=None if outcome.raced is None else outcome.raced.rates,
+        conditions=None if outcome.raced is None else outcome.raced.conditions,
     )
 
 

@@ -79,6 +79,7 @@ class Trial:
     footprint: Footprint | None = None
     memory_gain: Ratio | None = None
     peak_memory_bytes: int | None = None
+    steady_memory_bytes: int | None = None
     refusals: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
