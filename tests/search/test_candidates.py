@@ -66,6 +66,7 @@ def test_attention_is_smoothed_and_matrices_are_stored_in_fewer_bits() -> None:
     assert QuantizeWeights() in found
     convolutions = quantizers(BY_NAME["residual"].model, "normal", VNNI)
     assert not any(step.smooths for step in convolutions if isinstance(step, QuantizeStatic))
+    assert any(step.corrects_biases for step in convolutions if isinstance(step, QuantizeStatic))
     assert QuantizeWeights() not in convolutions
 
 

@@ -22,6 +22,9 @@ from tradewind.search.settings import Effort
 
 _WEIGHTED = ("Conv", "ConvTranspose", "MatMul", "Gemm", "LSTM", "GRU", "Attention")
 
+_STORED = {"MatMul", "Gemm", "Gather", "LSTM", "GRU"}
+"""Operators whose weights alone may be quantized."""
+
 
 @dataclass(frozen=True)
 class Graph:
@@ -83,13 +86,15 @@ def quantizers(model: Model, effort: Effort, hardware: Hardware) -> tuple[Pass, 
     found += [replace(nncf, preset="mixed"), plain]
     if is_transformer:
         found.append(replace(fine, smooths=True))
-    if kinds & {"MatMul", "Gemm", "Gather"} and not has_convolution:
+    if has_convolution:
+        found.append(replace(fine, corrects_biases=True))
+    elif kinds & _STORED:
         found.append(QuantizeWeights())
     if effort == "normal":
         return tuple(found)
     found += [
         replace(nncf, fast_bias_correction=False),
-        replace(fine, corrects_biases=True),
+        *(() if has_convolution else (replace(fine, corrects_biases=True),)),
         replace(fine, calibration="percentile"),
         replace(fine, calibration="entropy"),
         replace(fine, per_channel=False),

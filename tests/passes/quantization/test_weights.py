@@ -118,3 +118,32 @@ def test_a_weight_that_others_need_stays(random: np.random.Generator) -> None:
     x = {"x": random.standard_normal((8, 8)).astype(np.float32)}
     with OnnxRuntime().compile(model) as one, OnnxRuntime().compile(changed) as other:
         assert compare(one(x), other(x)).relative < 0.02
+
+
+@pytest.mark.parametrize(("kind", "gates"), [("LSTM", 4), ("GRU", 3)])
+def test_recurrent_layers_have_a_step_for_each_gate(
+    kind: str, gates: int, random: np.random.Generator
+) -> None:
+    weights = {
+        "w": random.standard_normal((2, gates * 5, 4)),
+        "r": random.standard_normal((2, gates * 5, 5)) / 3,
+    }
+    nodes = [
+        helper.make_node("Unsqueeze", ["x", "axes"], ["t"]),
+        helper.make_node(
+            kind, ["t", "w", "r"], ["all", "last"], hidden_size=5, direction="bidirectional"
+        ),
+        helper.make_node("ReduceSum", ["last", "axes"], ["y"], keepdims=0),
+    ]
+    model = _model(nodes, weights, 4)
+    proto = model.to_proto()
+    proto.graph.initializer.append(numpy_helper.from_array(np.array([0]), "axes"))
+    model = model.with_proto(proto)
+    changed = QuantizeWeights().apply(model, Observed({})).model
+    x = {"x": random.standard_normal((6, 4)).astype(np.float32)}
+    for engine in (OnnxRuntime(), OpenVINO()):
+        with engine.compile(model) as one, engine.compile(changed) as other:
+            # half a step of 127 for each weight, through one step in time
+            assert compare(one(x), other(x)).relative < 0.05
+    stored = {tensor.name for tensor in changed.to_proto().graph.initializer}
+    assert not stored & {"w", "r"}

@@ -26,12 +26,13 @@ _SHRUNK = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7)
 @final
 @dataclass(frozen=True)
 class QuantizeWeights(Pass):
-    """Store the weights of matrix products and embeddings in int8 or int4.
+    """Store the weights of matrix products, embeddings and recurrent layers in int8 or int4.
 
     Activations and arithmetic stay in floating point, so that no examples are needed and little
     is lost; fewer bytes come from memory, which is time only where that is what takes it: one
     request at a time on large matrices. Rows of embeddings are dequantized after they are
-    looked up, always from int8. Standard operators, so that every engine reads them.
+    looked up; like recurrent layers they never get less than int8. Standard operators, so that
+    every engine reads them.
     """
 
     name: ClassVar[str] = "quantize_weights"
@@ -55,7 +56,8 @@ class QuantizeWeights(Pass):
         spared = set(front_end(proto)) if self.front_end == "float" else set()
         products = list(_products(proto, spared))
         tables = list(_tables(proto, spared)) if self.embeddings else []
-        if not products and not tables:
+        recurrent = list(_recurrent(proto, spared))
+        if not products and not tables and not recurrent:
             expected = "a matrix product with constant weights"
             raise PassError(model.origin.source, expected, "none")
         weights = {tensor.name: tensor for tensor in proto.graph.initializer}
@@ -63,9 +65,13 @@ class QuantizeWeights(Pass):
             self._shrink(proto, node, numpy_helper.to_array(weights[node.input[1]]))
         for node in tables:
             _shrink_table(proto, node, numpy_helper.to_array(weights[node.input[0]]))
+        for node in recurrent:
+            for place in (1, 2):
+                _shrink_gates(proto, node, place, numpy_helper.to_array(weights[node.input[place]]))
         _drop_unused(proto)
         kind = "int8" if self.weights == "s8" else "int4"
-        summary = f"{len(products)} weights of products in {kind}, {len(tables)} embeddings in int8"
+        others = f"{len(tables)} embeddings and {len(recurrent)} recurrent layers in int8"
+        summary = f"{len(products)} weights of products in {kind}, {others}"
         return Change(model.with_proto(proto), summary)
 
     def _shrink(self, proto: onnx.ModelProto, node: onnx.NodeProto, values: Array) -> None:
@@ -152,6 +158,15 @@ def _tables(proto: onnx.ModelProto, spared: set[str]) -> Iterator[onnx.NodeProto
                 yield node
 
 
+def _recurrent(proto: onnx.ModelProto, spared: set[str]) -> Iterator[onnx.NodeProto]:
+    weights = {tensor.name: tensor for tensor in proto.graph.initializer}
+    for node in proto.graph.node:
+        if node.op_type in ("LSTM", "GRU", "RNN") and node.name not in spared:
+            found = [weights.get(name) for name in node.input[1:3]]
+            if all(one is not None and one.data_type == TensorProto.FLOAT for one in found):
+                yield node
+
+
 def _is_matrix(tensor: TensorProto) -> bool:
     return len(tensor.dims) == 2 and tensor.data_type == TensorProto.FLOAT
 
@@ -172,6 +187,19 @@ def _shrink_table(proto: onnx.ModelProto, node: onnx.NodeProto, values: Array) -
     _insert(proto, node, before)
     product = helper.make_node("Mul", [f"{stem}/float", f"{stem}/step"], node.output, node.name)
     node.CopyFrom(product)
+
+
+def _shrink_gates(proto: onnx.ModelProto, node: onnx.NodeProto, place: int, values: Array) -> None:
+    """Let a recurrent layer read [directions, gates, inputs] through a step for each gate."""
+    stem = f"{node.name}/{'input' if place == 1 else 'state'}"
+    rows = values.transpose(1, 0, 2).reshape(values.shape[1], -1)
+    whole, scales = quantized_rows(rows, rows.shape[1], 8)
+    directions, gates, inputs = values.shape
+    _add(proto, f"{stem}/int", whole.reshape(gates, directions, inputs).transpose(1, 0, 2))
+    _add(proto, f"{stem}/scale", scales[:, 0].astype(np.float32))
+    names = [f"{stem}/int", f"{stem}/scale"]
+    _insert(proto, node, [helper.make_node("DequantizeLinear", names, [stem], stem, axis=1)])
+    node.input[place] = stem
 
 
 def _insert(proto: onnx.ModelProto, node: onnx.NodeProto, before: Sequence[onnx.NodeProto]) -> None:
