@@ -15,21 +15,14 @@ from tradewind.data import ArrayDataset
 from tradewind.engines import Engine, OnnxRuntime, OpenVINO, Step
 from tradewind.evidence import PairedCounts
 from tradewind.model import Model
-from tradewind.passes import QuantizeStatic, RevertLayers
-from tradewind.passes.mixing import Sensitivity, Switched, sensitivity
+from tradewind.passes import Observed, QuantizeStatic, RevertLayers
+from tradewind.passes.mixing import Switched, sensitivity
 from tradewind.runners import Runner
 from tradewind.search.candidates import Graph, short, variant_name
 from tradewind.search.job import Job
+from tradewind.search.layer_times import LayerTime, faster_in_float, is_quicker, layer_times
 from tradewind.search.making import Maker
-from tradewind.search.mixing import (
-    LayerTime,
-    Mixer,
-    Ranking,
-    layer_times,
-    mixable,
-    prefixes,
-    rank,
-)
+from tradewind.search.mixing import Mixer, mixable, prefixes, rank
 from tradewind.search.plans import Plan
 from tradewind.search.probing import Inputs
 from tradewind.search.trials import Trial
@@ -81,8 +74,12 @@ def _work(
     return found, maker, graph
 
 
+def _inputs(work: Job) -> Inputs:
+    return Inputs({1: (work.dataset.take(np.arange(1)),)})
+
+
 def _mixer(work: Job, maker: Maker) -> Mixer:
-    return Mixer(work, maker, Inputs({1: (work.dataset.take(np.arange(1)),)}))
+    return Mixer(work, maker, _inputs(work))
 
 
 def _trial(graph: Graph, engine: Engine, drop: int) -> Trial:
@@ -92,20 +89,23 @@ def _trial(graph: Graph, engine: Engine, drop: int) -> Trial:
     )
 
 
-def test_layers_that_are_faster_in_float_come_first_and_the_rest_by_accuracy_for_time() -> None:
+def test_layers_return_by_accuracy_for_time_after_those_that_save_time() -> None:
     damage = {"cheap": 1.0, "dear": 1.5, "free": 0.0, "robust": 0.1}
     times = {"cheap": EVEN, "dear": SLOW, "free": FAST, "robust": EVEN}
-    found = rank(Sensitivity(2.0, damage, 5), times)
-    assert found.order == ("free", "cheap", "dear", "robust")
-    assert found.free == 1
-    assert found.saved_s == pytest.approx(7e-6)
-    assert found.total_s == pytest.approx(14e-6)
+    assert faster_in_float(times) == ("free",)
+    assert rank(damage, times, ("free",)) == ("free", "cheap", "dear", "robust")
+    # to save time is no reason to return where nobody has shown it
+    assert rank(damage, times) == ("cheap", "dear", "robust", "free")
 
 
 def test_without_times_the_order_is_that_of_the_damage() -> None:
-    found = rank(Sensitivity(1.0, {"a": 0.1, "b": 0.7, "c": 0.2}, 4), {})
-    assert found.order == ("b", "c", "a")
-    assert found.free == 0
+    assert faster_in_float({}) == ()
+    assert rank({"a": 0.1, "b": 0.7, "c": 0.2}, {}) == ("b", "c", "a")
+
+
+def test_savings_that_hardly_count_are_left_alone() -> None:
+    huge = LayerTime((1e-3, 1e-3), (2e-3, 2e-3))
+    assert faster_in_float({"large": huge, "small": FAST}) == ()
 
 
 def test_one_round_that_disagrees_is_noise() -> None:
@@ -125,7 +125,7 @@ def test_prefixes_are_the_shortest_that_reach_each_limit(random: np.random.Gener
         asked.append(len(layers))
         return float(left[len(layers)])
 
-    found = prefixes(Ranking(names, 0, 0.0, 1.0), divergence, limits)
+    found = prefixes(names, divergence, limits)
     wanted = {int(np.argmax(left <= limit)) for limit in limits}
     assert found == sorted(wanted - {0, count})
     assert len(asked) == len(set(asked)) <= 4 * np.ceil(np.log2(count + 1))
@@ -160,16 +160,33 @@ def test_what_loses_too_much_is_healed_layer_by_layer(random: np.random.Generato
     assert short(steps[0]) == "1 layers in float"
 
 
-def test_what_keeps_the_promise_is_left_alone_unless_layers_are_faster_in_float(
-    random: np.random.Generator,
+@pytest.mark.parametrize("is_proven", [True, False])
+def test_what_keeps_the_promise_is_left_alone_unless_it_is_quicker_with_layers_in_float(
+    is_proven: bool, random: np.random.Generator
 ) -> None:
     work, maker, graph = _work(random, 3, 1, Budget(max_drop=0.02))
-    mixer = _mixer(work, maker)
+    asked: list[tuple[Model, Model]] = []
+
+    def quicker(one: Model, other: Model, engine: Engine, batches: Sequence[Tensors]) -> bool:
+        asked.append((one, other))
+        return is_proven
+
+    mixer = Mixer(work, maker, _inputs(work), quicker)
     assert mixer.steps(_trial(graph, Told((1e-6,) * 3, (2e-6,) * 3), 2), LONG_S) == []
+    assert asked == []
+    step = RevertLayers(("dense1",))
     faster = Told((1e-6, 9e-6, 1e-6), (2e-6, 3e-6, 2e-6))
-    assert mixer.steps(_trial(graph, faster, 2), LONG_S) == [RevertLayers(("dense1",))]
-    hardly = Told((1e-6, 1e-3, 0.3e-6), (2e-6, 2e-3, 0.2e-6))
-    assert mixer.steps(_trial(graph, hardly, 2), LONG_S) == []
+    assert mixer.steps(_trial(graph, faster, 2), LONG_S) == ([step] if is_proven else [])
+    mixed = step.apply(graph.model, Observed({}, work.model)).model
+    assert asked == [(mixed, graph.model)]
+
+
+def test_a_graph_is_not_quicker_than_one_with_a_tenth_of_its_layers(
+    random: np.random.Generator,
+) -> None:
+    long, short_one = chain(random, 60, 1), chain(random, 2, 1)
+    batches = [{"x": random.standard_normal((256, WIDTH)).astype(np.float32)}]
+    assert not is_quicker(long, short_one, OnnxRuntime(threads=1), batches)
 
 
 def test_only_cheap_int8_graphs_are_picked(random: np.random.Generator) -> None:

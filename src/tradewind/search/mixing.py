@@ -1,20 +1,17 @@
 """Layers of an int8 graph that are worth returning to float, by what they cost here."""
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
-import onnx
 
-from tradewind.engines import Engine, Step
+from tradewind.engines import Engine
 from tradewind.model import Model
-from tradewind.passes import RevertLayers
-from tradewind.passes.mixing import Sensitivity, Switched, layers, owners, pair, sensitivity
-from tradewind.passes.quantization.preparing import prepared
+from tradewind.passes import Observed, RevertLayers
+from tradewind.passes.mixing import Switched, sensitivity
 from tradewind.search.candidates import Graph
 from tradewind.search.costs import cost_of
 from tradewind.search.job import Job
+from tradewind.search.layer_times import LayerTime, faster_in_float, is_quicker, layer_times
 from tradewind.search.making import Maker
 from tradewind.search.probing import Inputs
 from tradewind.search.screening import TOO_DEAR
@@ -35,9 +32,6 @@ SHARES: dict[Effort, tuple[float, ...]] = {
 }
 """What may be left of the divergence from the original; one variant is made for each."""
 
-WORTHWHILE = 0.03
-"""Share of the time that returning layers must save where the answers are good enough already."""
-
 NEAR = 0.5
 """Share of the budget from which on what int8 loses is worth healing."""
 
@@ -45,135 +39,33 @@ MOST = 0.15
 """Share of the whole time that the search for layers may take."""
 
 _PROFILED_S = 0.3
-_ROUNDS = 2
-_CLEARLY = 0.9
 _NOISE = 0.002
 """A layer is never thought to cost less than this share of the time of all of them."""
 
 
-@dataclass(frozen=True)
-class LayerTime:
-    """Seconds that one layer takes in an answer, in rounds that alternate.
-
-    Args:
-        quantized: one number for each round.
-        in_float: the same, of the original.
-    """
-
-    quantized: tuple[float, ...]
-    in_float: tuple[float, ...]
-
-    @property
-    def cost_s(self) -> float:
-        """What returning the layer to float costs; negative where that saves time."""
-        return min(self.in_float) - min(self.quantized)
-
-    @property
-    def is_faster_in_float(self) -> bool:
-        """Whether every round agrees that int8 does not pay for this layer."""
-        return max(self.in_float) < _CLEARLY * min(self.quantized)
-
-
-def layer_times(
-    quantized: Model, original: Model, engine: Engine, batches: Sequence[Tensors]
-) -> dict[str, LayerTime]:
-    """Return how long each layer takes on the engine that will run it, in int8 and in float.
-
-    Args:
-        quantized: the int8 graph.
-        original: what it was made from.
-        engine: its profile says where the time goes; a runtime that has none gives nothing.
-        batches: real inputs to answer.
-
-    Raises:
-        EngineError: it cannot run one of the graphs.
-    """
-    sides = [_named(quantized), _named(original)]
-    belong = [_belonging(side.to_proto()) for side in sides]
-    rounds: list[list[dict[str, float]]] = [[], []]
-    for _ in range(_ROUNDS):
-        for index, side in enumerate(sides):
-            rounds[index].append(_by_layer(engine.profile(side, batches), belong[index]))
-    ours, theirs = rounds
-    names = [layer.name for layer in layers(pair(quantized, original))]
-    return {
-        name: LayerTime(tuple(one[name] for one in ours), tuple(one[name] for one in theirs))
-        for name in names
-        if all(name in one for one in (*ours, *theirs))
-    }
-
-
-def _named(model: Model) -> Model:
-    """Return the same graph with a name for every node, by which a profile tells them."""
-    return model.with_proto(prepared(model))
-
-
-def _belonging(proto: onnx.ModelProto) -> dict[str, str]:
-    """Return the layer of each node by its name, and by the names of what it puts out."""
-    belongs = owners(proto)
-    by_output = {name: belongs[node.name] for node in proto.graph.node for name in node.output}
-    return by_output | belongs
-
-
-def _by_layer(steps: Iterable[Step], belongs: Mapping[str, str]) -> dict[str, float]:
-    """Add up the time of each layer; a step that nobody knows belongs to the one before it."""
-    found: dict[str, float] = {}
-    current = ""
-    for step in steps:
-        known = [belongs[name] for name in map(_stem, step.names) if name in belongs]
-        # of operators that were merged, the one with weights took the time
-        heavy = [name for name in known if name in map(_stem, step.names)]
-        current = next(iter(heavy or known), current)
-        found[current] = found.get(current, 0.0) + step.seconds
-    return found
-
-
-def _stem(name: str) -> str:
-    """Return the name of a node without what runtimes append to it."""
-    return _ENDING.sub("", name)
-
-
-_ENDING = re.compile(r"(/(Dequantization|Without)\w*|_token_\d+|_nchwc)$")
-
-
-@dataclass(frozen=True)
-class Ranking:
-    """Layers in the order in which they return to float.
-
-    Args:
-        order: those that save time first, then those that buy most accuracy for theirs.
-        free: how many of them save time.
-        saved_s: what those save together in one answer.
-        total_s: of an answer of the int8 graph, by its profile.
-    """
-
-    order: tuple[str, ...]
-    free: int
-    saved_s: float
-    total_s: float
-
-
-def rank(found: Sensitivity, times: Mapping[str, LayerTime]) -> Ranking:
+def rank(
+    damage: Mapping[str, float], times: Mapping[str, LayerTime], free: Sequence[str] = ()
+) -> tuple[str, ...]:
     """Order layers by damage undone for each second.
 
-    Where nothing is known about times all layers cost the same.
+    Args:
+        damage: of each layer.
+        times: of each layer; those of which nothing is known cost the least that counts.
+        free: layers that save time, which come first.
     """
-    free = [name for name in found.damage if name in times and times[name].is_faster_in_float]
-    free.sort(key=lambda name: times[name].cost_s)
     total_s = sum(min(one.quantized) for one in times.values())
     least_s = max(_NOISE * total_s, 1e-9)
 
     def worth(name: str) -> float:
         cost_s = times[name].cost_s if name in times else least_s
-        return found.damage[name] / max(cost_s, least_s)
+        return damage[name] / max(cost_s, least_s)
 
-    rest = sorted((name for name in found.damage if name not in free), key=worth, reverse=True)
-    saved_s = -sum(times[name].cost_s for name in free)
-    return Ranking((*free, *rest), len(free), saved_s, total_s)
+    rest = [name for name in damage if name not in free]
+    return (*free, *sorted(rest, key=worth, reverse=True))
 
 
 def prefixes(
-    ranking: Ranking, divergence: Callable[[Sequence[str]], float], limits: Iterable[float]
+    order: Sequence[str], divergence: Callable[[Sequence[str]], float], limits: Iterable[float]
 ) -> list[int]:
     """Return how many layers of the order must return so that the divergence falls to a limit.
 
@@ -181,7 +73,7 @@ def prefixes(
     is reached only in float, or without any layer, gives nothing.
 
     Args:
-        ranking: the order.
+        order: in which layers return.
         divergence: that of the graph with these layers in float.
         limits: of the divergence.
     """
@@ -189,16 +81,16 @@ def prefixes(
 
     def at(count: int) -> float:
         if count not in known:
-            known[count] = divergence(ranking.order[:count])
+            known[count] = divergence(order[:count])
         return known[count]
 
     found = set()
     for limit in limits:
-        low, high = 0, len(ranking.order)  # `high` reaches every limit: that is the original
+        low, high = 0, len(order)  # `high` reaches every limit: that is the original
         while low < high:
             middle = (low + high) // 2
             low, high = (low, middle) if at(middle) <= limit else (middle + 1, high)
-        if 0 < low < len(ranking.order):
+        if 0 < low < len(order):
             found.add(low)
     return sorted(found)
 
@@ -230,12 +122,20 @@ class Mixer:
         job: what the search works on.
         maker: knows what each graph was made from.
         inputs: real inputs for timing.
+        quicker: says whether one graph is quicker than another.
     """
 
-    def __init__(self, job: Job, maker: Maker, inputs: Inputs) -> None:
+    def __init__(
+        self,
+        job: Job,
+        maker: Maker,
+        inputs: Inputs,
+        quicker: Callable[[Model, Model, Engine, Sequence[Tensors]], bool] = is_quicker,
+    ) -> None:
         self._job = job
         self._maker = maker
         self._inputs = inputs
+        self._quicker = quicker
 
     def heals(self, trial: Trial) -> bool:
         """Say whether a variant loses so much that its certificate is in danger."""
@@ -257,19 +157,23 @@ class Mixer:
         original = self._maker.before(quantized, left_s)
         clock = job.deadline.clock
         until = clock() + min(MOST * job.settings.time_s, 0.5 * left_s)
-        times = layer_times(quantized, original, stage.engine, self._batches(trial))
+        batches = self._batches(trial)
+        times = layer_times(quantized, original, stage.engine, batches)
+        free = faster_in_float(times)
+        if free:  # of many layers some always seem quicker; the whole graph has to be
+            step, seen = RevertLayers(free), Observed({}, original)
+            mixed = step.apply(quantized, seen).model
+            free = free if self._quicker(mixed, quantized, stage.engine, batches) else ()
         if not self.heals(trial):
-            gains = rank(Sensitivity(0.0, dict.fromkeys(times, 0.0), 0), times)
-            pays = gains.saved_s > WORTHWHILE * gains.total_s
-            return [RevertLayers(gains.order[: gains.free])] if pays else []
+            return [RevertLayers(free)] if free else []
         effort = job.settings.effort
         seen = job.observe(max(EXAMPLES, job.fixed_batch or 1))
         switched = Switched(quantized, original, seen)
         found = sensitivity(switched, RUNS[effort], lambda: clock() < until)
-        ranking = rank(found, times)
+        order = rank(found.damage, times, free)
         limits = [share * found.total for share in SHARES[effort]]
-        counts = prefixes(ranking, switched.divergence, limits)
-        return [RevertLayers(ranking.order[:count]) for count in counts]
+        counts = prefixes(order, switched.divergence, limits)
+        return [RevertLayers(order[:count]) for count in counts]
 
     def _batches(self, trial: Trial) -> list[Tensors]:
         """Return batches of the size that counts, enough to take about `_PROFILED_S`."""
