@@ -1,7 +1,7 @@
 """Some layers of an int8 graph back in float."""
 
 import zlib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, final
 
@@ -15,6 +15,7 @@ from tradewind.passes.mixing.layers import Layer, layers
 from tradewind.passes.mixing.pairing import Pair, pair
 
 _SHOWN = 8
+_LONG = 60
 
 
 @final
@@ -42,8 +43,7 @@ class RevertLayers(Pass):
         known = {layer.name: layer for layer in layers(found)}
         missing = [name for name in self.layers if name not in known]
         if missing:
-            names = ", ".join(list(known)[:_SHOWN]) + (", …" if len(known) > _SHOWN else "")
-            hint = f"those are {names}." if known else "quantize it first."
+            hint = f"those are {_listed(list(known))}." if known else "quantize it first."
             raise PassError(where, f"a quantized layer called {missing[0]}", "none", hint)
         proto = reverted(found, [known[name] for name in dict.fromkeys(self.layers)])
         return Change(model.with_proto(proto), _summary(self.layers, len(known)))
@@ -59,9 +59,14 @@ class RevertLayers(Pass):
         return f"{len(self.layers)} layers in float ({zlib.crc32(text.encode()):08x})"
 
 
-def _summary(names: Collection[str], count: int) -> str:
-    shown = ", ".join(list(names)[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
-    return f"{len(names)} of {count} quantized layers are in float again: {shown}"
+def _summary(names: Sequence[str], count: int) -> str:
+    return f"{len(names)} of {count} quantized layers are in float again: {_listed(names)}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Return the first names; converters join those of all that they fused into very long ones."""
+    shown = [name if len(name) <= _LONG else f"{name[:_LONG]}…" for name in names[:_SHOWN]]
+    return ", ".join(shown) + (", …" if len(names) > _SHOWN else "")
 
 
 def reverted(found: Pair, chosen: Collection[Layer]) -> onnx.ModelProto:
