@@ -7,7 +7,7 @@ from tests.cases.manifests import GRAPH, MANIFEST
 from tests.cli.conftest import Quick
 from tests.cli.samples import Sample
 
-from tradewind.bundle import write_bundle
+from tradewind.bundle import open_bundle, write_bundle
 from tradewind.measure import this_machine
 from tradewind.measure.roofline import (
     GroupLoad,
@@ -65,6 +65,14 @@ def test_inspect_shows_what_a_bundle_says(home: Path, tmp_path: Path, quick: Qui
     assert "original: 0.004 ms, at 25% of this machine's limit (0.001 ms)" in found.out
     document = quick("inspect", target, "--json").document
     assert document["roofline"]["variants"]["original"]["groups"][0]["group"] == "dense"
+
+
+def test_inspect_runs_the_variants_of_a_bundle(home: Path, bundle: Path, quick: Quick) -> None:
+    keep_peaks(home, this_machine(), PEAKS)
+    found = quick("inspect", bundle, "--roofline", "--json").document["roofline"]
+    manifest = open_bundle(bundle).manifest
+    assert set(found["variants"]) == {manifest.baseline.variant, manifest.chosen.variant}
+    assert all(one["measured_ms"] > 0 for one in found["variants"].values())
 
 
 def test_doctor_shows_the_peaks_that_are_known(home: Path, quick: Quick) -> None:

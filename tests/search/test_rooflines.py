@@ -76,7 +76,7 @@ def test_whoever_ends_a_search_does_not_wait_for_it(tmp_path: Path) -> None:
 
 
 def test_peaks_are_not_measured_when_there_is_little_time(tmp_path: Path) -> None:
-    assert standings(_outcome(left_s=10.0), tmp_path) is None
+    assert standings(_outcome(left_s=4.0), tmp_path) is None
     assert not (tmp_path / "peaks").exists()
 
 

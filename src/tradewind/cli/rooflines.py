@@ -1,5 +1,6 @@
 """This machine's peaks, and how far something is from them, on the terminal."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from rich.table import Table
@@ -60,17 +61,29 @@ def rooflines_of(path: Path, model: Model, *, measure: bool) -> Standings | None
         shapes = {name: array.shape for name, array in inputs.items()}
         return Standings(peaks, {"at best": limits(model, peaks, shapes)})
     found: dict[str, Roofline] = {}
-    for engine in _engines(model):
+    for name, each, engine in _ways(path, model):
         try:
-            found[engine.label] = standing(model, engine, inputs, peaks)
+            found[name] = standing(each, engine, inputs, peaks)
         except (EngineError, ModelError):
             continue  # the lines about engines say why
     return Standings(peaks, found)
 
 
-def _engines(model: Model) -> tuple[Engine, ...]:
-    size = model.signature.fixed_batch is None
-    return OnnxRuntime(), OpenVINO(batch_sizes=(1,) if size else ())
+def _ways(path: Path, model: Model) -> Iterator[tuple[str, Model, Engine]]:
+    """Yield the ways to run a model: engines, or the original and the chosen variant of a bundle.
+
+    A cascade is left out, since no answer goes through all of it.
+    """
+    if not is_bundle(path):
+        sizes = (1,) if model.signature.fixed_batch is None else ()
+        for engine in (OnnxRuntime(), OpenVINO(batch_sizes=sizes)):
+            yield engine.label, model, engine
+        return
+    bundle = open_bundle(path)
+    manifest = bundle.manifest
+    both = {one.variant: one for one in (manifest.baseline, manifest.chosen) if not one.stages}
+    for name, record in both.items():
+        yield name, bundle.model(record), record.to_engine()
 
 
 def peak_lines(peaks: Peaks) -> list[tuple[str, str]]:

@@ -18,6 +18,7 @@ class Commands:
     bench: str  # times the original against the answer
     verify: str  # checks bytes and hardware
     serve: str
+    inspect: str  # compares with what the machine can do
 
 
 def commands(manifest: Manifest) -> Commands:
@@ -36,6 +37,7 @@ def commands(manifest: Manifest) -> Commands:
         bench=shlex.join(["tradewind", "bench", model, bundle, *data]),
         verify=shlex.join(["tradewind", "verify", bundle]),
         serve=shlex.join(["tradewind", "serve", bundle]),
+        inspect=shlex.join(["tradewind", "inspect", bundle, "--roofline"]),
     )
 
 

@@ -19,6 +19,9 @@ from tradewind.search.optimizing import Outcome
 from tradewind.search.progress import Progress, Silence
 from tradewind.search.trials import Trial
 
+HURRIED_S = 3.0
+"""What a short look at the peaks takes; it is not kept for the next time."""
+
 LEAST_S = 2.0
 """Below what is left of the time, nothing is begun."""
 
@@ -47,9 +50,8 @@ def standings(outcome: Outcome, home: Path, progress: Progress | None = None) ->
     found: dict[str, Roofline] = {}
     peaks = known_peaks(home, machine)
     try:
-        if peaks is None and deadline.left_s() > MEASURING_S + LEAST_S:
-            peaks = measure_peaks()
-            keep_peaks(home, machine, peaks)
+        if peaks is None:
+            peaks = _measured(outcome, home)
         if peaks is None:
             return None
         longest = LEAST_S / _LONGER
@@ -63,6 +65,16 @@ def standings(outcome: Outcome, home: Path, progress: Progress | None = None) ->
     except KeyboardInterrupt:  # what is there is enough for a picture
         pass
     return Standings(peaks, found) if peaks is not None and found else None
+
+
+def _measured(outcome: Outcome, home: Path) -> Peaks | None:
+    """Return peaks that were measured as well as the time allows, if at all."""
+    left_s = outcome.job.deadline.left_s()
+    if left_s > MEASURING_S + LEAST_S:
+        found = measure_peaks()
+        keep_peaks(home, outcome.job.hardware, found)
+        return found
+    return measure_peaks(hurry=True) if left_s > HURRIED_S + LEAST_S else None
 
 
 def _worth_it(outcome: Outcome) -> list[Trial]:

@@ -62,7 +62,7 @@ def measure_peaks(*, hurry: bool = False) -> Peaks:
     Args:
         hurry: look only for a moment, and at one graph for each arithmetic.
     """
-    asked_s, rounds = (0.01, 2) if hurry else (_ASKED_S, _ROUNDS)
+    asked_s, rounds = (0.02, 2) if hurry else (_ASKED_S, _ROUNDS)
     graphs = 1 if hurry else None
     rates = {arithmetic: _rate(arithmetic, asked_s, graphs) for arithmetic in _arithmetics()}
     return Peaks(
