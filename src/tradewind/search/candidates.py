@@ -76,7 +76,7 @@ def quantizers(model: Model, effort: Effort, hardware: Hardware) -> tuple[Pass, 
     is_transformer = "Softmax" in kinds and "MatMul" in kinds
     has_convolution = "Conv" in kinds
     has_dense = bool(kinds & {"MatMul", "Gemm", "LSTM", "Attention"})
-    nncf = QuantizeNNCF(is_transformer=is_transformer)
+    nncf = QuantizeNNCF(is_transformer=is_transformer, reduce_range=numbers.saturates)
     fine, plain = numbers.first, replace(numbers.first, calibration="minmax")
     found: list[Pass] = [nncf, fine]
     if has_dense and not (has_convolution and effort == "quick"):
@@ -102,7 +102,7 @@ def quantizers(model: Model, effort: Effort, hardware: Hardware) -> tuple[Pass, 
         replace(nncf, front_end="int8"),
     ]
     if is_transformer:
-        found.append(QuantizeNNCF())
+        found.append(replace(nncf, is_transformer=False))
     if has_dense:
         found.append(QuantizeWeights(weights="s4", block="32"))
     return tuple(found)

@@ -24,6 +24,7 @@ class QuantizeNNCF(Pass):
     preset: Literal["performance", "mixed"] = "performance"  # mixed: asymmetric activations
     is_transformer: bool = False  # keeps the patterns of attention apart
     fast_bias_correction: bool = True
+    reduce_range: bool = False  # 7-bit weights, for CPUs whose int8 products saturate
     examples: int = 300
     front_end: FrontEnd = "float"
 
@@ -47,6 +48,7 @@ class QuantizeNNCF(Pass):
             "performance": nncf.QuantizationPreset.PERFORMANCE,
             "mixed": nncf.QuantizationPreset.MIXED,
         }
+        fix = nncf.OverflowFix.ENABLE if self.reduce_range else nncf.OverflowFix.DISABLE
         try:
             with silenced():
                 proto = nncf.quantize(
@@ -56,6 +58,7 @@ class QuantizeNNCF(Pass):
                     subset_size=len(batches),
                     fast_bias_correction=self.fast_bias_correction,
                     model_type=nncf.ModelType.TRANSFORMER if self.is_transformer else None,
+                    advanced_parameters=nncf.AdvancedQuantizationParameters(overflow_fix=fix),
                     ignored_scope=nncf.IgnoredScope(names=spared) if spared else None,
                 )
         except Exception as error:  # NNCF raises whatever its parts raise
@@ -71,6 +74,7 @@ class QuantizeNNCF(Pass):
         notes: list[str] = [] if self.preset == "performance" else [self.preset]
         notes += ["transformer"] if self.is_transformer else []
         notes += [] if self.fast_bias_correction else ["slow bias correction"]
+        notes += ["7-bit weights"] if self.reduce_range else []
         notes += [] if self.examples == 300 else [f"{self.examples} examples"]
         notes += [] if self.front_end == "float" else ["front end too"]
         return " ".join(["int8 NNCF", *notes])
