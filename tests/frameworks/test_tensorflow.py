@@ -94,6 +94,15 @@ def test_a_public_model_is_imported_with_parity(shared_data: Path, files: Path) 
     record(FRAMEWORK, "SavedModel", "kws_ref_model", model)
 
 
+def test_a_signature_is_chosen_on_the_command_line(files: Path) -> None:
+    done = tradewind("inspect", files / "no_default", "--signature", "classify", "--json")
+    assert done.code == 0, done.err
+    assert done.document["framework"] == "tensorflow"
+    done = tradewind("inspect", files / "frozen.pb", "--signature", "classify", "--json")
+    assert done.code
+    assert "signature" in done.err
+
+
 def test_inspect_takes_a_folder(files: Path) -> None:
     done = tradewind("inspect", files / "two_ways", "--json")
     assert done.code == 0, done.err

@@ -71,6 +71,13 @@ def test_an_object_of_another_kind_is_named() -> None:
         load_model(np.zeros(3))
 
 
+def test_a_signature_is_for_saved_models_only(tmp_path: Path) -> None:
+    for content in (b"not found", b"\x0a\x06\x0a\x04node"):  # the second is a frozen graph
+        (tmp_path / "model").write_bytes(content)
+        with pytest.raises(ModelError, match="leave the signature out"):
+            load_model(tmp_path / "model", signature="serving_default")
+
+
 def test_columns_are_for_estimators_only(path: Path) -> None:
     with pytest.raises(ModelError, match="leave the columns out"):
         load_model(path, columns={})

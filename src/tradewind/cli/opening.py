@@ -25,6 +25,7 @@ class Importing:
     weights: Path | None = None
     inputs: tuple[str, ...] = ()
     trusts_pickle: bool = False
+    signature: str | None = None
 
     @property
     def builds(self) -> bool:
@@ -40,7 +41,11 @@ class Importing:
         """
         specs = [TensorSpec.parse(text) for text in self.inputs] or None
         return load_model(
-            source, weights=self.weights, inputs=specs, trust_pickle=self.trusts_pickle
+            source,
+            weights=self.weights,
+            inputs=specs,
+            signature=self.signature,
+            trust_pickle=self.trusts_pickle,
         )
 
     def of(self, path: Path, paths: Sequence[Path]) -> "Importing":
@@ -63,9 +68,15 @@ def importing(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(command)
     def called(
-        *given: Any, weights: Path | None, inputs: tuple[str, ...], trust_pickle: bool, **named: Any
+        *given: Any,
+        weights: Path | None,
+        inputs: tuple[str, ...],
+        signature: str | None,
+        trust_pickle: bool,
+        **named: Any,
     ) -> Any:
-        return command(*given, how=Importing(weights, inputs, trust_pickle), **named)
+        how = Importing(weights, inputs, trust_pickle, signature)
+        return command(*given, how=how, **named)
 
     about = click.option(
         "--weights",
@@ -81,13 +92,18 @@ def importing(command: Callable[..., Any]) -> Callable[..., Any]:
         help="What such a model takes, as 'NAME=FP32[N,3,32,32]', once for each input; letters "
         "are sizes that may vary.",
     )
+    choosing = click.option(
+        "--signature",
+        metavar="NAME",
+        help="Which signature of a SavedModel to import instead of serving_default.",
+    )
     trusting = click.option(
         "--trust-pickle",
         is_flag=True,
         help="Unpickle the model, in a process without network: whoever made the file can run "
         "what they like in there.",
     )
-    return about(described(trusting(called)))
+    return about(described(choosing(trusting(called))))
 
 
 @dataclass(frozen=True)
@@ -181,6 +197,8 @@ def open_any(
         return Opened(path.stem, model, OnnxRuntime(), carried(model))
     if how.builds:
         raise SettingError("--weights and --input", "a model to import", f"{path}, a bundle")
+    if how.signature is not None:
+        raise SettingError("--signature", "a model to import", f"{path}, a bundle")
     bundle = open_bundle(path)
     manifest = bundle.manifest
     record = manifest.chosen if variant is None else bundle.variant(variant)

@@ -57,6 +57,7 @@ def load_model(
     columns: Mapping[str, Datatype] | None = None,
     weights: str | Path | None = None,
     inputs: Any = None,
+    signature: str | None = None,
     trust_pickle: bool = False,
 ) -> Model:
     """Import a trained model; the content decides its format.
@@ -69,6 +70,7 @@ def load_model(
         weights: the file of weights for a module that a function builds, or for a function of JAX.
         inputs: what a PyTorch module or a function of JAX takes, as `TorchImporter` and
             `JaxImporter` take it.
+        signature: which one of a SavedModel, as `TensorflowImporter` takes it.
         trust_pickle: unpickle the file, in a child process without network; whoever made it can
             run what they like in there.
 
@@ -87,12 +89,17 @@ def load_model(
             JaxImporter(file, inputs, trust_pickle),
             TorchImporter(file, inputs, trust_pickle),
         )
+    if signature is not None:
+        importers = (TensorflowImporter(signature),)
     for importer in importers:
         if isinstance(known, Path) and isinstance(importer, OnnxImporter):
             _check_kind(known)
         if importer.matches(known):
             return importer.load(known)
     name = known.name if isinstance(known, Path) else type(known).__name__
+    if signature is not None:
+        hint = "leave the signature out."
+        raise ModelError(name, "a SavedModel for a signature", "another format", hint)
     if columns is not None:
         hint = "leave the columns out."
         raise ModelError(name, "a scikit-learn estimator for columns", "another format", hint)

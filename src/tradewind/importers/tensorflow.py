@@ -47,6 +47,9 @@ class TensorflowImporter(Importer):
                 hint = f"call it {_SAVED_MODEL}, beside its `variables`."
                 raise ModelError(source.name, "a SavedModel's folder", "its file alone", hint)
         where = path.name or str(path)
+        if path.is_file() and self.signature is not None:
+            hint = "leave the signature out."
+            raise ModelError(where, "a SavedModel for a signature", "a frozen graph", hint)
         _check_size(path, where)
         request = {"path": str(path.absolute()), "signature": self.signature}
         # what a SavedModel holds is a program

@@ -75,7 +75,7 @@ def _chosen(signatures: dict[str, Any], wanted: str | None) -> str:
         return DEFAULT
     if len(signatures) == 1:
         return next(iter(signatures))
-    hint = "choose one: `importers.TensorflowImporter(signature=NAME).load(Path(FOLDER))`."
+    hint = "choose one: `--signature NAME`, or `load_model(FOLDER, signature=NAME)`."
     raise ValueError(f"a signature {DEFAULT!r}", known, hint)
 
 
