@@ -71,10 +71,10 @@ def _measured(outcome: Outcome, home: Path) -> Peaks | None:
     """Return peaks that were measured as well as the time allows, if at all."""
     left_s = outcome.job.deadline.left_s()
     if left_s > MEASURING_S + LEAST_S:
-        found = measure_peaks()
+        found = measure_peaks(limit_s=left_s / 2)
         keep_peaks(home, outcome.job.hardware, found)
         return found
-    return measure_peaks(hurry=True) if left_s > HURRIED_S + LEAST_S else None
+    return measure_peaks(hurry=True, limit_s=HURRIED_S) if left_s > HURRIED_S + LEAST_S else None
 
 
 def _worth_it(outcome: Outcome) -> list[Trial]:

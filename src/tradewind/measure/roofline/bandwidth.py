@@ -29,30 +29,30 @@ def _size(path: Path) -> int:
     return int(digits) * unit if digits.isdigit() else 0
 
 
-def memory_bandwidth(rounds: int) -> Rate:
+def memory_bandwidth(rounds: int, until: float) -> Rate:
     """Return the bytes per second read and written when nothing fits into a cache.
 
     All cores copy and multiply arrays that are four times as large as the largest cache together.
     """
     total = min(max(4 * cache_bytes(), 2**26), _LARGEST)
-    return _best([total], rounds)
+    return _best([total], rounds, until)
 
 
-def cache_bandwidth(rounds: int) -> Rate:
+def cache_bandwidth(rounds: int, until: float) -> Rate:
     """Return the bytes per second read and written when everything fits into the caches.
 
     That of the size of arrays at which it is highest; what one core has to itself is among them.
     """
     half = cache_bytes() // 2
     sizes = [size for size in (_SMALL, 4 * _SMALL, 16 * _SMALL, 32 * _SMALL) if size <= half]
-    return _best([size * available_cores() for size in sizes or [half]], rounds)
+    return _best([size * available_cores() for size in sizes or [half]], rounds, until)
 
 
-def _best(totals: list[int], rounds: int) -> Rate:
+def _best(totals: list[int], rounds: int, until: float) -> Rate:
     """Return the rate at the best size, number of threads and kind of work."""
     cores = available_cores()
     found = [
-        _rate(total // threads, threads, copies=copies, rounds=rounds)
+        _rate(total // threads, threads, copies=copies, rounds=rounds, until=until)
         for total in totals
         for threads in sorted({1, cores})
         for copies in (True, False)
@@ -60,7 +60,7 @@ def _best(totals: list[int], rounds: int) -> Rate:
     return max(found, key=lambda rate: rate.best)
 
 
-def _rate(size: int, threads: int, *, copies: bool, rounds: int) -> Rate:
+def _rate(size: int, threads: int, *, copies: bool, rounds: int, until: float) -> Rate:
     """Return the bytes per second of threads that each work on two arrays of `size` together."""
     pairs = [np.ones((2, size // 8), np.float32) for _ in range(threads)]
     repeats = max(1, _TURN_BYTES // size)
@@ -68,7 +68,9 @@ def _rate(size: int, threads: int, *, copies: bool, rounds: int) -> Rate:
     rates = []
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(work, pairs))
-        for _ in range(rounds):
+        for number in range(rounds):
+            if number and time.monotonic() > until:
+                break
             begin = time.perf_counter()
             list(pool.map(work, pairs))
             rates.append(threads * repeats * size / (time.perf_counter() - begin))

@@ -53,7 +53,7 @@ class Peaks:
         return self.macs_per_s.get(arithmetic, self.macs_per_s["f32"]).best
 
 
-def measure_peaks(*, hurry: bool = False) -> Peaks:
+def measure_peaks(*, hurry: bool = False, limit_s: float = 3 * MEASURING_S) -> Peaks:
     """Measure the peaks of this machine, which takes a few seconds.
 
     Products and convolutions that fit into the caches are run on the engines; the best round of the
@@ -61,14 +61,21 @@ def measure_peaks(*, hurry: bool = False) -> Peaks:
 
     Args:
         hurry: look only for a moment, and at one graph for each arithmetic.
+        limit_s: after which less is looked at, as on a machine that is very busy.
     """
+    start = time.monotonic()
     asked_s, rounds = (0.02, 2) if hurry else (_ASKED_S, _ROUNDS)
     graphs = 1 if hurry else None
-    rates = {arithmetic: _rate(arithmetic, asked_s, graphs) for arithmetic in _arithmetics()}
+    rates: dict[str, Rate] = {}
+    names = _arithmetics()
+    for place, name in enumerate(names, 1):
+        until = start + limit_s * 0.6 * place / len(names)
+        rate = _rate(name, asked_s, graphs, until)
+        rates |= {} if rate is None else {name: rate}
     return Peaks(
-        {arithmetic: rate for arithmetic, rate in rates.items() if rate is not None},
-        memory_bandwidth(rounds),
-        cache_bandwidth(rounds * 4),
+        rates,
+        memory_bandwidth(rounds, start + limit_s * 0.8),
+        cache_bandwidth(rounds * 4, start + limit_s),
         cache_bytes(),
     )
 
@@ -122,11 +129,13 @@ def _arithmetics() -> tuple[str, ...]:
     return (*OpenVINO.precisions(), "int8")
 
 
-def _rate(arithmetic: str, asked_s: float, graphs: int | None) -> Rate | None:
+def _rate(arithmetic: str, asked_s: float, graphs: int | None, until: float) -> Rate | None:
     """Return the best of all engines and shapes; None when no engine could run any."""
     found: list[Rate] = []
     for model, inputs, macs in islice(_graphs(is_int8=arithmetic == "int8"), graphs):
         for engine in _engines(arithmetic):
+            if found and time.monotonic() > until:
+                break
             with contextlib.suppress(EngineError):  # what one cannot run, another may
                 found.append(_run(model, engine, inputs, macs, asked_s))
     return max(found, key=lambda rate: rate.best, default=None)
