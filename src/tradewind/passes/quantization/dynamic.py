@@ -18,7 +18,10 @@ from tradewind.passes.silence import silenced
 @final
 @dataclass(frozen=True)
 class QuantizeDynamic(Pass):
-    """Store weights in int8; find the range of every activation anew for each request."""
+    """Store weights in int8; find the range of every activation anew for each request.
+
+    Matrix products, embeddings and LSTM are quantized; ONNX Runtime has no such kernel for GRU.
+    """
 
     name: ClassVar[str] = "quantize_dynamic"
     is_lossless: ClassVar[bool] = False

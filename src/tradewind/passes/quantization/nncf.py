@@ -16,7 +16,11 @@ from tradewind.passes.silence import silenced
 @final
 @dataclass(frozen=True)
 class QuantizeNNCF(Pass):
-    """Insert QuantizeLinear and DequantizeLinear pairs where OpenVINO's kernels want them."""
+    """Insert QuantizeLinear and DequantizeLinear pairs where OpenVINO's kernels want them.
+
+    NNCF corrects biases by itself, and smooths what it is told to be a transformer. A graph that
+    `Smooth` has changed may come in: there is then little left to smooth.
+    """
 
     name: ClassVar[str] = "quantize_nncf"
     is_lossless: ClassVar[bool] = False
