@@ -11,7 +11,7 @@ from tradewind.data import Preprocessing, Tokenization
 from tradewind.engines import ENGINES, Engine
 from tradewind.errors import BundleError, SettingError
 from tradewind.evidence import Certificate
-from tradewind.measure import Conditions, Footprint, Hardware, Rates, Ratio
+from tradewind.measure import Conditions, Footprint, Hardware, Rates, Ratio, Reported
 from tradewind.measure.roofline import Standings
 from tradewind.model import Parity
 from tradewind.runners import RULES, ConfidenceRule
@@ -139,6 +139,7 @@ class VariantRecord:
     certificate: Certificate | None = None
     stages: tuple[StageRecord, ...] = ()  # of a cascade, the cheapest first
     footprint: Footprint | None = None  # energy, carbon and money of a million predictions
+    reported: tuple[Reported, ...] = ()  # figures that were asked for, not certified
 
     @property
     def parts(self) -> tuple[StageRecord, ...]:

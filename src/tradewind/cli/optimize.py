@@ -17,7 +17,7 @@ from tradewind.cli.watching import Watching
 from tradewind.data import Dataset, Preprocessing, carried
 from tradewind.errors import ModelError, OutputError, SettingError
 from tradewind.importers.environments import home
-from tradewind.measure import Prices
+from tradewind.measure import FIGURES, Prices
 from tradewind.report import page, summary
 from tradewind.search import (
     Cache,
@@ -75,6 +75,14 @@ from tradewind.search import (
     "original; needs no labels), within:TOLERANCE (share of answers so near the truth) or "
     "error:LIMIT (mean absolute error, no value counting for more than LIMIT, as a share of it). "
     "[default: accuracy with labels, else agreement]",
+)
+@click.option(
+    "--report",
+    "reports",
+    multiple=True,
+    type=click.Choice(list(FIGURES)),
+    help="Tell this figure of the finalists too, with a bootstrap interval. It is not certified, "
+    "and decides nothing. May be given several times.",
 )
 @click.option(
     "--label-budget",
@@ -137,6 +145,7 @@ def command(
     group: str | None,
     preprocess: str | None,
     metric: str | None,
+    reports: tuple[str, ...],
     label_budget: int | None,
     max_drop: float,
     confidence: float,
@@ -162,7 +171,7 @@ def command(
     earlier one ended, however it ended.
     """
     target = out or _beside(model)
-    settings = SearchSettings(parse_time(time_text), effort, seed, prices)
+    settings = SearchSettings(parse_time(time_text), effort, seed, prices, reports)
     budget = Budget(
         metric or "accuracy", max_drop, confidence, objective, max_latency_ms, max_memory_mb
     )

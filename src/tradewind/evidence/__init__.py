@@ -8,10 +8,12 @@
 - `betting`: a test that may be looked at after every example, for any bounded loss.
 - `cascade`: how low the threshold of a cascade may be set.
 - `certificate`: what was shown, as a record.
+- `bootstrap`: intervals of what cannot be certified.
 """
 
 from tradewind.evidence.agreement import agreement_p_value, disagreement_upper_bound
 from tradewind.evidence.betting import BettingTest
+from tradewind.evidence.bootstrap import Resampled, Spread, Statistic, paired_bootstrap
 from tradewind.evidence.cascade import (
     CertifiedThreshold,
     certify_threshold,
@@ -50,6 +52,9 @@ __all__ = [
     "Paired",
     "PairedCounts",
     "PairedLosses",
+    "Resampled",
+    "Spread",
+    "Statistic",
     "agreement_examples_needed",
     "agreement_p_value",
     "certify_agreement",
@@ -67,4 +72,5 @@ __all__ = [
     "losses_p_value",
     "losses_upper_bound",
     "minimum_examples",
+    "paired_bootstrap",
 ]

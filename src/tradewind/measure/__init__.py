@@ -30,6 +30,7 @@ from tradewind.measure.metric import (
     parse_metric,
 )
 from tradewind.measure.raw import RawTimes, from_npz, to_npz
+from tradewind.measure.reported import FIGURES, Reported, check_reports, figure
 from tradewind.measure.timing import (
     Task,
     Timing,
@@ -40,6 +41,7 @@ from tradewind.measure.timing import (
 )
 
 __all__ = [
+    "FIGURES",
     "METRICS",
     "Accuracy",
     "Agreement",
@@ -57,6 +59,7 @@ __all__ = [
     "Rates",
     "Ratio",
     "RawTimes",
+    "Reported",
     "RightOrWrong",
     "Task",
     "Timing",
@@ -65,8 +68,10 @@ __all__ = [
     "Within",
     "available_cores",
     "calling",
+    "check_reports",
     "collect",
     "decide",
+    "figure",
     "footprint",
     "from_npz",
     "graph_cost",

@@ -9,6 +9,7 @@ import numpy as np
 import onnx_ir as ir
 
 from tradewind.errors import DataError, SettingError
+from tradewind.measure.reported import FIGURES
 from tradewind.model import Model
 from tradewind.tensors import Array, Tensors
 
@@ -199,6 +200,15 @@ def parse_metric(text: str, model: Model) -> Metric:
         if not isinstance(found, TopK):
             _check_lengths(model)
         return found
+    if name in FIGURES:
+        raise SettingError(
+            "--metric",
+            "a metric that judges one example at a time",
+            text,
+            f"{name} compares examples with each other, so that no count of examples bounds how "
+            "much of it is lost: promise accuracy (or agreement), and add "
+            f"`--report {name}` to be told it with an interval that is not certified.",
+        )
     raise SettingError("--metric", METRICS, text)
 
 

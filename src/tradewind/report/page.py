@@ -4,7 +4,16 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from tradewind.bundle import Manifest
-from tradewind.report import facts, figures, numbers, rooflines, sentences, spread, table
+from tradewind.report import (
+    facts,
+    figures,
+    figures_told,
+    numbers,
+    rooflines,
+    sentences,
+    spread,
+    table,
+)
 from tradewind.report.chart import tradeoff
 from tradewind.report.commands import commands
 from tradewind.report.latency_chart import latency_bars
@@ -36,6 +45,7 @@ def page(manifest: Manifest) -> str:
         is_original=manifest.chosen.variant == manifest.baseline.variant,
         figures=figures,
         facts=facts,
+        told=figures_told.told(manifest),
         numbers=numbers,
         sentences=sentences,
         headings=table.headings(manifest),

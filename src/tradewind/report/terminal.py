@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tradewind.bundle import REPORT, Manifest, VariantRecord
-from tradewind.report import circumstances, footprints, numbers, sentences, spread
+from tradewind.report import circumstances, figures_told, footprints, numbers, sentences, spread
 from tradewind.report.numbers import UNKNOWN
 from tradewind.report.standing import finalists, in_order
 from tradewind.report.telling import is_untried, telling
@@ -61,6 +61,8 @@ class _Summary:
             yield footprints.table(manifest, records[:MAX_ROWS], manifest.rates)
             yield ""
             yield _said("Energy", f"{sentences.sentence(footprints.basis(manifest.rates))}.", width)
+        for fact in figures_told.told(manifest):
+            yield _said("Reported", f"{fact.name} {fact.value}: {fact.detail}.", width)
         if found := circumstances.warning(manifest.conditions):
             yield _said("Busy", found, width)
         if others := spread.kept(manifest):

@@ -26,6 +26,7 @@ from tradewind.search.questions import (
     without_labels,
 )
 from tradewind.search.recalling import Recall
+from tradewind.search.reporting import check_reportable, report
 from tradewind.search.screening import Screen
 from tradewind.search.settings import SHARES, Deadline, SearchSettings
 from tradewind.search.trials import Trial
@@ -94,6 +95,7 @@ def optimize(
     metric = parse_metric(budget.metric, model)
     if label_budget is None:
         check_truth(model, dataset, metric)
+        check_reportable(model, dataset.labels, settings.reports)
     else:
         metric = without_labels(metric, dataset, label_budget)
     told.begin("looking at the data")
@@ -185,6 +187,7 @@ class _Search:
         try:
             raced = race(job, entrants, screen.inputs, job.deadline.at(self._shares.timed))
             weigh(job, entrants, screen.inputs)
+            report(job, entrants, max(job.deadline.at(1.0), job.deadline.clock() + 1.0))
         except KeyboardInterrupt:
             self._stop("interrupted: timing once more, for a moment only")
             raced = race(job, entrants, screen.inputs, until=0.0)

@@ -188,6 +188,7 @@ def measured(record: VariantRecord, trial: Trial) -> VariantRecord:
         speedup=trial.speedup,
         throughput_gain=trial.throughput_gain,
         footprint=trial.footprint,
+        reported=trial.reported,
         drop=trial.drop,
         certificate=trial.certificate,
     )

@@ -25,6 +25,7 @@ from tradewind.search.packing import measured
 from tradewind.search.plans import Plan, Stage
 from tradewind.search.probing import Inputs, best_load, make_inputs, probe
 from tradewind.search.progress import Progress, Silence
+from tradewind.search.reporting import report
 from tradewind.search.settings import Deadline, SearchSettings
 from tradewind.search.trials import Trial
 
@@ -75,6 +76,8 @@ def recertify(
     manifest = bundle.manifest
     if manifest.rates is not None:
         settings = replace(settings, prices=manifest.rates.prices)
+    told_of = {one.metric: one for record in manifest.variants for one in record.reported}
+    settings = replace(settings, reports=tuple(told_of))
     model = bundle.model(manifest.baseline)
     metric = parse_metric(manifest.budget.metric, model)
     if labels is None:
@@ -96,6 +99,8 @@ def recertify(
     told.begin("timing", len(entrants))
     raced = race(job, entrants, inputs, deadline.at(TIMED))
     weigh(job, entrants, inputs)
+    if labels is None:
+        report(job, entrants, max(deadline.at(1.0), deadline.clock() + 1.0))
     chosen, reason = choose(job.budget, entrants)
     everything = [baseline, *trials]
     refused += [

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from tradewind.errors import SettingError
-from tradewind.measure import Prices
+from tradewind.measure import Prices, check_reports
 
 Effort = Literal["quick", "normal", "thorough"]
 
@@ -23,14 +23,18 @@ class SearchSettings:
         effort: how many variants are tried while time allows.
         seed: 0 or more; fixes the splits, what is calibrated on and the order of timing.
         prices: what is known about electricity and rented cores.
+        reports: figures to tell of the finalists, not certified: auc, average-precision, f1,
+            balanced-accuracy.
     """
 
     time_s: float = 300.0
     effort: Effort = "normal"
     seed: int = 0
     prices: Prices = field(default_factory=Prices)
+    reports: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        check_reports(self.reports)
         if not self.time_s >= 5:
             raise SettingError("--time", "5 seconds or more", f"{self.time_s:g}")
         if self.seed < 0:

@@ -6,7 +6,7 @@ import numpy as np
 
 from tradewind.bundle import Drop, Percentiles
 from tradewind.evidence import Certificate, Paired
-from tradewind.measure import Footprint, Ratio
+from tradewind.measure import Footprint, Ratio, Reported
 from tradewind.search.plans import Plan
 from tradewind.tensors import Array
 
@@ -80,6 +80,7 @@ class Trial:
     memory_gain: Ratio | None = None
     peak_memory_bytes: int | None = None
     steady_memory_bytes: int | None = None
+    reported: tuple[Reported, ...] = ()  # told, and not certified
     refusals: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
