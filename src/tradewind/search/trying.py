@@ -39,6 +39,7 @@ class Attempts:
         self.trials: list[Trial] = []
         self.refused: list[Refusal] = []
         self.is_complete = True
+        self._mixed: set[str] = set()
         self._job = job
         self._screen = screen
         self._told = progress
@@ -169,8 +170,9 @@ class Attempts:
     def _mix(self, maker: Maker) -> None:
         """Return layers of the best int8 graph to float, where that heals it or saves time."""
         trial = mixable(self._job, self.trials, self._screen.baseline.trial)
-        if trial is None or self._left_s <= _LEAST_S:
+        if trial is None or self._left_s <= _LEAST_S or trial.name in self._mixed:
             return
+        self._mixed.add(trial.name)
         self._told.step(f"{trial.name}, layer by layer")
         try:
             mixer = Mixer(self._job, maker, self._screen.inputs)
