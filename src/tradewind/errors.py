@@ -9,6 +9,7 @@ TradewindError
 │   ├── BundleError           a bundle is missing, damaged or from elsewhere
 │   └── OutputError           an output cannot be written where it was asked for
 ├── PassError                 a change to a model failed, or its result was wrong
+│   └── PassRefusal           a change does not fit this model, and never will
 ├── EngineError               a runtime broke while running a model
 │   └── UnsupportedModel      a runtime cannot run this model (exit code 2)
 └── Stopped                   the work was interrupted before anything was finished
@@ -77,6 +78,10 @@ class OutputError(InputError):
 
 class PassError(TradewindError):
     """A change to a model failed, or its result did not pass its check."""
+
+
+class PassRefusal(PassError):
+    """A pass itself says that it does not fit a model; asking again would change nothing."""
 
 
 class EngineError(TradewindError):

@@ -9,7 +9,7 @@ import pytest
 from tests.search.stage import Clock, Lossy, job, numbered, two_classes
 
 from tradewind.engines import OnnxRuntime
-from tradewind.errors import PassError
+from tradewind.errors import PassError, PassRefusal
 from tradewind.model import Model
 from tradewind.passes import Change, Distil, Observed, Pass
 from tradewind.search.cache import Cache
@@ -96,6 +96,21 @@ def test_what_failed_is_tried_again(tmp_path: Path) -> None:
         with pytest.raises(PassError):
             recall.change(Lossy(), two_classes(), _seen(1.0), ISA, fail)
     assert Making(recall)(Lossy(), two_classes(), _seen(1.0)) == two_classes()
+
+
+def test_what_does_not_fit_is_refused_again_without_a_try(tmp_path: Path) -> None:
+    tries = []
+
+    def refuse() -> Change:
+        tries.append(1)
+        raise PassRefusal("pass", "a convolution", "none", "leave it")
+
+    for _ in range(3):
+        recall = Recall(Cache(tmp_path))
+        with pytest.raises(PassRefusal, match="expected a convolution, got none") as found:
+            recall.change(Lossy(), two_classes(), _seen(1.0), ISA, refuse)
+        assert found.value.hint == "leave it"
+    assert (len(tries), recall.used) == (1, 1)
 
 
 def test_answers_come_back_as_they_were_but_for_strings(

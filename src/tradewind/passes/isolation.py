@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from tradewind.errors import PassError, TradewindError
+from tradewind.errors import PassError, PassRefusal, TradewindError
 from tradewind.model import Model, Origin
 from tradewind.passes.contract import Change, Observed, Pass
 from tradewind.passes.distillation import Distil
@@ -72,7 +72,8 @@ def apply_isolated(step: Pass, model: Model, seen: Observed, timeout_s: float) -
         timeout_s: seconds after which the child is killed.
 
     Raises:
-        PassError: the pass failed, crashed its process, or took longer than `timeout_s`.
+        PassRefusal: the pass says that it does not fit the model.
+        PassError: it crashed its process, or took longer than `timeout_s`.
     """
     try:
         with tempfile.TemporaryDirectory(prefix="tradewind-") as name:
@@ -104,7 +105,7 @@ def _apply_in(folder: Path, step: Pass, model: Model, seen: Observed, timeout_s:
     _run(command, step, timeout_s, folder)
     answer = json.loads((folder / "answer.json").read_text(encoding="utf-8"))
     if "error" in answer:
-        raise PassError(*answer["error"])
+        raise PassRefusal(*answer["error"])
     return Change(Model((folder / "changed.onnx").read_bytes(), model.origin), answer["summary"])
 
 

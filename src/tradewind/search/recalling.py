@@ -16,6 +16,7 @@ from typing import Any, final
 import msgspec
 import numpy as np
 
+from tradewind.errors import PassRefusal
 from tradewind.model import Model
 from tradewind.passes import Change, Observed, Pass
 from tradewind.search.cache import Cache, Entry, key_of
@@ -84,7 +85,8 @@ class Recall:
             make: applies the pass.
 
         Raises:
-            PassError: the pass failed.
+            PassRefusal: the pass does not fit the model, as it said now or before.
+            PassError: it failed in another way.
         """
         if self.cache is None:
             return make()
@@ -104,8 +106,15 @@ class Recall:
         )
         found = self._get(key)
         if found is not None and found.about["time_s"] >= _LONG_ENOUGH * time_s:
+            if "refusal" in found.about:
+                raise PassRefusal(*found.about["refusal"])
             return Change(Model(found.parts["model"], model.origin), found.about["summary"])
-        change = make()
+        try:
+            change = make()
+        except PassRefusal as error:
+            said = [error.where, error.expected, error.got, error.hint]
+            self._put(key, Entry({"time_s": time_s, "refusal": said}))
+            raise
         about = {"time_s": time_s, "summary": change.summary}
         self._put(key, Entry(about, {"model": change.model.content}))
         return change
