@@ -1,10 +1,13 @@
+import json
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tradewind.importers.converters.jax_weights import shapes_of
-from tradewind.importers.named_code import is_of_jax, names_factory
+from tradewind.errors import ModelError
+from tradewind.importers.converters.jax_weights import read_weights, shapes_of
+from tradewind.importers.named_code import checked_weights, is_of_jax, names_factory
 
 FILES = {
     "plain.py": "import numpy\ndef f(x): return x",
@@ -59,6 +62,28 @@ def test_a_file_of_that_name_is_no_function(folder: Path, monkeypatch: pytest.Mo
     assert names_factory(Path("direct:f"))
     Path("direct:f").touch()
     assert not names_factory(Path("direct:f"))
+
+
+@pytest.mark.parametrize("member", ["../outside.npy", "/outside.npy"])
+def test_weights_that_lead_outside_are_refused(tmp_path: Path, member: str) -> None:
+    path = tmp_path / "params.npz"
+    with pytest.raises(ModelError, match="nothing under that name"):
+        checked_weights(path)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(member, b"")
+    with pytest.raises(ModelError, match="files inside the archive"):
+        checked_weights(path)
+
+
+@pytest.mark.parametrize("damage", ["header", "offsets", "type"])
+def test_safetensors_that_do_not_fit_are_refused(tmp_path: Path, damage: str) -> None:
+    entry = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
+    entry |= {"offsets": {"data_offsets": [4, 12]}, "type": {"dtype": "F33"}}.get(damage, {})
+    head = json.dumps({"w": entry}).encode()
+    size = 2**40 if damage == "header" else len(head)
+    (tmp_path / "w.safetensors").write_bytes(size.to_bytes(8, "little") + head + bytes(8))
+    with pytest.raises(ValueError, match="safetensors"):
+        read_weights(tmp_path / "w.safetensors", trusts_pickle=False)
 
 
 @pytest.mark.parametrize(
