@@ -287,6 +287,18 @@ def test_nothing_is_begun_while_the_client_takes_no_answers() -> None:
     run(story())
 
 
+def test_a_client_that_takes_no_answers_is_given_up() -> None:
+    async def story() -> None:
+        line = Line()
+        line.feed(post(b"a"))
+        line.connection.pause_writing()
+        assert line.connection.deadline_s < float("inf")
+        line.connection.expire()
+        assert line.wire.is_closed
+
+    run(story())
+
+
 def test_patience_is_for_heads_and_not_for_answers() -> None:
     async def answer(visit: Visit) -> None:
         await asyncio.Event().wait()
