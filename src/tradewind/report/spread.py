@@ -13,6 +13,11 @@ def kept(manifest: Manifest) -> str:
         best = [what for what, variant in front.best.items() if variant == name]
         is_chosen = name == manifest.chosen.variant
         notes = ["chosen"] if is_chosen else []
-        notes += [f"best in {' and '.join(best)}"] if best else []
+        notes += [f"best in {_listed(best)}"] if best else []
         parts.append(f"{name} ({', '.join(notes)})" if notes else name)
     return f"{'; '.join(parts)}."
+
+
+def _listed(words: list[str]) -> str:
+    *others, last = words
+    return f"{', '.join(others)} and {last}" if others else last
