@@ -77,8 +77,9 @@ def test_weights_that_lead_outside_are_refused(tmp_path: Path, member: str) -> N
 
 @pytest.mark.parametrize("damage", ["header", "offsets", "type"])
 def test_safetensors_that_do_not_fit_are_refused(tmp_path: Path, damage: str) -> None:
-    entry = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
-    entry |= {"offsets": {"data_offsets": [4, 12]}, "type": {"dtype": "F33"}}.get(damage, {})
+    offsets = [4, 12] if damage == "offsets" else [0, 8]
+    kind = "F33" if damage == "type" else "F32"
+    entry = {"dtype": kind, "shape": [2], "data_offsets": offsets}
     head = json.dumps({"w": entry}).encode()
     size = 2**40 if damage == "header" else len(head)
     (tmp_path / "w.safetensors").write_bytes(size.to_bytes(8, "little") + head + bytes(8))
