@@ -196,7 +196,7 @@ def _beside(
     """Yield places for a name from a line's right end on: on one side of it, then on the other."""
     width = text_width(text, _FONT_PX)
     frame = Box(_LEFT, _TOP - 20, plane.width - _LEFT, plane.height - _BOTTOM - _TOP + 20)
-    slanted = ((10.0, -4.0), (-10.0 - width, -14.0))
+    slanted = ((8.0, 2.0), (-8.0 - width, -18.0))
     flat = ((-width, -19.0), (-width, 4.0))
     for dx, dy in slanted if is_slanted else flat:
         for x, y in reversed(line):

@@ -154,7 +154,11 @@ def _cells(load: GroupLoad) -> tuple[str, ...]:
 
 
 def _times(limit_ms: float, took_ms: float | None, share: float | None) -> tuple[str, ...]:
-    return _micro(limit_ms), "" if took_ms is None else _micro(took_ms), _percent(share)
+    return (
+        _micro(limit_ms) if limit_ms else "",
+        "" if took_ms is None else _micro(took_ms),
+        _percent(share),
+    )
 
 
 def _million(value: float) -> str:
@@ -172,7 +176,7 @@ def _micro(value_ms: float) -> str:
 def _percent(share: float | None) -> str:
     if share is None or not numbers.is_known(share):
         return ""
-    return f"{share:.0%}" if share >= 0.005 else "below 1%"
+    return f"{share:.0%}" if share >= 0.005 else "less than 1%"
 
 
 def _is_positive(value: float | None) -> bool:
