@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, final
+from typing import ClassVar, cast, final
 
 import numpy as np
 import pytest
 from tests.cases import CASES
 from tests.passes.mixing.nets import WIDTH, chain
 from tests.search.stage import Clock, job, trial
+from tests.search.test_trying import Written
 
 from tradewind.budget import Budget
 from tradewind.data import ArrayDataset
@@ -25,10 +26,14 @@ from tradewind.search.making import Maker
 from tradewind.search.mixing import Mixer, mixable, prefixes, rank
 from tradewind.search.plans import Plan
 from tradewind.search.probing import Inputs
+from tradewind.search.progress import Silence
+from tradewind.search.screening import Screen
 from tradewind.search.trials import Trial
+from tradewind.search.trying import Attempts
 from tradewind.tensors import Tensors
 
 LONG_S = 120.0
+STEP = QuantizeStatic(examples=32)
 FAST, EVEN, SLOW = (
     LayerTime((q,) * 2, (f,) * 2) for q, f in ((9e-6, 2e-6), (2e-6, 4e-6), (1e-6, 9e-6))
 )
@@ -69,9 +74,9 @@ def _work(
     data = ArrayDataset({"x": random.standard_normal((4000, WIDTH)).astype(np.float32)})
     found = replace(job(budget=budget, clock=Clock()), model=model, dataset=data)
     maker = Maker(model, found.observe, found.sample())
-    graph = maker.apply(Graph((), model, "given"), QuantizeStatic(examples=32), LONG_S)
-    assert graph is not None
-    return found, maker, graph
+    change = STEP.apply(model, found.observe(STEP.examples))
+    maker._before[change.model.digest] = model  # as though made in a process of its own
+    return found, maker, Graph((STEP,), change.model, change.summary)
 
 
 def _inputs(work: Job) -> Inputs:
@@ -155,7 +160,7 @@ def test_what_loses_too_much_is_healed_layer_by_layer(random: np.random.Generato
     assert mixer.steps(one, LONG_S) == steps, "the same again"
     healed = maker.apply(graph, steps[0], LONG_S)
     assert healed is not None
-    assert healed.steps == (QuantizeStatic(examples=32), steps[0])
+    assert healed.steps == (STEP, steps[0])
     assert variant_name(healed, OnnxRuntime()).endswith("-1-layers-in-float-onnxruntime")
     assert short(steps[0]) == "1 layers in float"
 
@@ -184,9 +189,36 @@ def test_what_keeps_the_promise_is_left_alone_unless_it_is_quicker_with_layers_i
 def test_a_graph_is_not_quicker_than_one_with_a_tenth_of_its_layers(
     random: np.random.Generator,
 ) -> None:
-    long, short_one = chain(random, 60, 1), chain(random, 2, 1)
-    batches = [{"x": random.standard_normal((256, WIDTH)).astype(np.float32)}]
+    long, short_one = chain(random, 20, 1), chain(random, 2, 1)
+    batches = [{"x": random.standard_normal((32, WIDTH)).astype(np.float32)}]
     assert not is_quicker(long, short_one, OnnxRuntime(threads=1), batches)
+
+
+class WithInputs(Written):
+    """A screen that has inputs for timing."""
+
+    def __init__(self, work: Job, original: Trial) -> None:
+        super().__init__(work, original, None)
+        self.inputs = _inputs(work)
+
+
+def test_the_search_looks_at_healed_graphs_on_the_same_engine_and_only_once(
+    random: np.random.Generator,
+) -> None:
+    work, maker, graph = _work(random, 4, 2, Budget(max_drop=0.02))
+    one = _trial(graph, OnnxRuntime(), 300)
+    screen = WithInputs(work, _baseline(one))
+    attempts = Attempts(work, cast(Screen, screen), Silence())
+    attempts.trials.append(one)
+    attempts._mix(maker)
+    assert attempts.refused == []
+    assert screen.looked
+    for looked in screen.looked:
+        assert looked.steps[:-1] == graph.steps
+        assert isinstance(looked.steps[-1], RevertLayers)
+    count = len(screen.looked)
+    attempts._mix(maker)
+    assert len(screen.looked) == count
 
 
 def test_only_cheap_int8_graphs_are_picked(random: np.random.Generator) -> None:
