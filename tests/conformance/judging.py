@@ -47,6 +47,7 @@ class Outcome:
     verdict: Verdict
     detail: str
     operators: tuple[str, ...]
+    is_right_alone: bool = False  # by the runtime itself, of what is not right through Tradewind
 
 
 def judge(case: StandardCase, engine: Engine, *, is_random: bool) -> Outcome:
@@ -96,13 +97,21 @@ def _answer(model: Model, runner: Runner, example: Example, is_random: bool) -> 
     except Exception as error:
         return Verdict.BROKEN, f"{type(error).__name__} when asked: {error}"
     names = [spec.name for spec in model.signature.outputs]
-    wrong = _differences([answers[name] for name in names], example.outputs, names, is_random)
+    wrong = differences([answers[name] for name in names], example.outputs, names, is_random)
     return (Verdict.WRONG, wrong[0]) if wrong else (Verdict.PASSED, "")
 
 
-def _differences(
+def differences(
     got: Sequence[Array], wanted: Sequence[Array | None], names: Sequence[str], is_random: bool
 ) -> list[str]:
+    """Return what is wrong with each output that is.
+
+    Args:
+        got: the answer.
+        wanted: the standard's; None where it has no tensor.
+        names: of the outputs.
+        is_random: compare nothing but shapes and types.
+    """
     found = []
     for name, answer, right in zip(names, got, wanted, strict=True):
         if right is None:

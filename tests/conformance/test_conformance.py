@@ -15,6 +15,10 @@ LEAST_CASES = 1800
 """ONNX 1.20 has more; fewer means that the tests were not found."""
 
 
+WITHOUT_INPUTS = {"test_constant"}
+"""Answers always the same, so that there is nothing to import."""
+
+
 @pytest.fixture(scope="module")
 def outcomes() -> list[Outcome]:
     return run_all()
@@ -53,6 +57,13 @@ def test_every_reviewed_refusal_and_random_answer_occurs(outcomes: list[Outcome]
     assert {entry for entry in REVIEW.refused if not entry.depends_on_machine} <= used
     for entry in REVIEW.random:
         assert any(re.fullmatch(entry.tests, outcome.case) for outcome in outcomes)
+
+
+def test_what_onnx_runtime_answers_alone_it_answers_through_tradewind(
+    outcomes: list[Outcome],
+) -> None:
+    lost = [outcome for outcome in outcomes if outcome.is_right_alone]
+    assert {outcome.case for outcome in lost} == WITHOUT_INPUTS, _told(lost)
 
 
 def test_no_pass_that_was_published_is_lost(outcomes: list[Outcome]) -> None:
