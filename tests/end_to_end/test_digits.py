@@ -64,7 +64,10 @@ def test_the_baseline_was_measured(optimized: Finished) -> None:
     assert baseline["engine"] == "onnxruntime"
     assert 0 < baseline["latency_ms"]["p50"] <= baseline["latency_ms"]["p99"]
     assert baseline["throughput_per_s"] > 0
-    assert baseline["peak_memory_bytes"] > baseline["size_bytes"] > 0
+    assert baseline["size_bytes"] > 0
+    # what there is no time for is left out, on a machine that does much else
+    peak = baseline["peak_memory_bytes"]
+    assert optimized.document["elapsed_s"] > 57 if peak is None else peak > baseline["size_bytes"]
 
 
 def test_the_answer_is_due_on_time(optimized: Finished) -> None:

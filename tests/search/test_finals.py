@@ -48,6 +48,13 @@ def test_the_cheapest_certified_variants_enter() -> None:
     assert [one.name for one in found[1:]] == [str(n) for n in range(1, MAX_FINALISTS + 1)]
 
 
+def test_the_best_in_something_else_enters_in_place_of_the_last() -> None:
+    trials = [_certified(str(number), number / 10) for number in range(1, 8)]
+    trials[6].cpu_s = 0.01
+    found = finalists(baseline(), trials, cost_of(job()))
+    assert [one.name for one in found[1:]] == ["1", "2", "7", "3"]
+
+
 def test_a_certified_variant_that_is_not_timed_is_told_why() -> None:
     trials = [_certified(str(number), number / 10) for number in range(1, 8)]
     entrants = finalists(baseline(), trials, cost_of(job()))
