@@ -10,7 +10,8 @@ and data, without which nothing can be measured.
 `--time` is what Tradewind is given for a model: half of it for the search for latency, half for
 that for throughput. With `--reuse` the files of other optimizers are made only where they are
 missing, and with `--reuse-bundles` Tradewind's own as well. `--make` stops before anything is
-timed, `--table` writes the table of what was measured before.
+timed, `--table` writes the table of what was measured before, and `--publish PAGE` puts it at the
+end of a page of the documentation.
 """
 
 import argparse
@@ -29,6 +30,7 @@ from benchmarks.optimizers.tables import page
 from tradewind.importers.environments import home
 from tradewind.search import SearchSettings, parse_time
 
+HEADING = "## What came out"
 DEFAULT_DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 
 
@@ -74,7 +76,15 @@ def main() -> int:
     text = page([read_record(path) for path in found if path.exists()])
     (results / "table.md").write_text(text, encoding="utf-8")
     print(text)
+    if given.publish is not None:
+        publish(given.publish, text)
     return 1 if failed else 0
+
+
+def publish(path: Path, text: str) -> None:
+    """Put what came out at the end of a page, in place of what was there."""
+    before, _, _ = path.read_text(encoding="utf-8").partition(HEADING)
+    path.write_text(f"{before.rstrip()}\n\n{HEADING}\n\n{text}", encoding="utf-8")
 
 
 def _arguments() -> argparse.Namespace:
@@ -104,6 +114,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--reuse-bundles", action="store_true")
     parser.add_argument("--make", action="store_true")
     parser.add_argument("--table", action="store_true")
+    parser.add_argument("--publish", type=Path, metavar="PAGE")
     return parser.parse_args()
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from benchmarks.optimizers.made import Made
-from benchmarks.serving.text_model import VOCABULARY, text_model
+from benchmarks.serving.text_model import VOCABULARY, WIDTH, text_model
 
 from tradewind.interpreter import TorchGraph
 from tradewind.interpreter.pytorch import functional, torch
@@ -13,9 +13,14 @@ from tradewind.model import Model, Origin
 from tradewind.tensors import Array
 
 WORDS = 32
-EPOCHS = 2
+EPOCHS = 3
 BATCH = 64
-RATE = 4e-4
+RATE = 1e-3
+WORDS_LOUDER = 10.0
+PLACES_FAINTER = 0.1
+BRANCHES_FAINTER = 0.3
+"""How the first weights are scaled, so that training begins at what a bag of words does."""
+
 _REST = 1  # the token of every word that is not among the most frequent; 0 fills up
 
 
@@ -35,6 +40,9 @@ def _trained(start: Model, tokens: Array, labels: Array) -> Model:
     torch.manual_seed(0)
     graph = TorchGraph(start)
     weights = list(graph.parameters.values())
+    with torch.no_grad():
+        for weight in weights:
+            weight.mul_(_SCALES.get(tuple(weight.shape), 1.0))
     steps = EPOCHS * (len(tokens) // BATCH)
     optimizer = torch.optim.AdamW(weights, lr=RATE, weight_decay=0.05)
     pace = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps)
@@ -53,6 +61,15 @@ def _trained(start: Model, tokens: Array, labels: Array) -> Model:
             optimizer.step()
             pace.step()
     return graph.to_model()
+
+
+_SCALES = {
+    (VOCABULARY, WIDTH): WORDS_LOUDER,
+    (WORDS, WIDTH): PLACES_FAINTER,
+    (WIDTH, WIDTH): BRANCHES_FAINTER,
+    (4 * WIDTH, WIDTH): BRANCHES_FAINTER,
+}
+"""By the shape of a weight."""
 
 
 def _read(folder: Path, *names: str) -> list[tuple[str, int]]:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from benchmarks.optimizers.artefacts import Runtime, settings
+from benchmarks.optimizers.comparison import HEADING, publish
 from benchmarks.optimizers.peers import PEERS
 from benchmarks.optimizers.peers.apps.asking import Request
 from benchmarks.optimizers.peers.peer import APPS
@@ -109,6 +110,14 @@ def test_every_optimizer_has_its_script_and_one_version_of_each_package(peer: ob
 def test_the_suite_names_each_of_its_models_once() -> None:
     names = [case.name for case in SUITE]
     assert len(names) == len({*names}) >= 10
+
+
+def test_what_came_out_takes_the_place_of_what_came_out_before(tmp_path: Path) -> None:
+    guide = tmp_path / "guide.md"
+    guide.write_text("# Guide\n\nHow.\n")
+    publish(guide, "old\n")
+    publish(guide, "new\n")
+    assert guide.read_text() == f"# Guide\n\nHow.\n\n{HEADING}\n\nnew\n"
 
 
 @pytest.mark.parametrize("kind", ["class", "error"])
