@@ -55,18 +55,23 @@ def test_a_request_that_waits_too_long_is_refused(narrow: Child) -> None:
 
 
 def test_a_client_that_hangs_up_in_the_queue_frees_its_place(narrow: Child) -> None:
-    clients = [narrow.connect() for _ in range(3)]
-    for client in clients:
-        client.sendall(POST % len(BODY) + BODY)
+    gone = 0.0
+    for _ in range(20):  # a machine that is busy may compute them before they hang up
+        clients = [narrow.connect() for _ in range(3)]
+        for client in clients:
+            client.sendall(POST % len(BODY) + BODY)
         time.sleep(0.02)
-    assert narrow.metric('tradewind_requests_waiting{model="slow"}') == 2
-    for client in clients[1:]:
-        client.close()
-    time.sleep(0.05)
-    assert narrow.metric('tradewind_requests_waiting{model="slow"}') == 0
-    assert narrow.metric(REFUSED % "client_gone") == 2
-    assert clients[0].recv(100).startswith(b"HTTP/1.1 200")
-    clients[0].close()
+        for client in clients[1:]:
+            client.close()
+        assert clients[0].recv(100).startswith(b"HTTP/1.1 200")
+        clients[0].close()
+        end_s = time.monotonic() + 30
+        while narrow.metric('tradewind_requests_waiting{model="slow"}'):
+            assert time.monotonic() < end_s
+        before, gone = gone, narrow.metric(REFUSED % "client_gone")
+        if gone - before == 2:
+            return
+    pytest.fail("whoever hung up was never missed")
 
 
 def test_a_body_that_does_not_come_is_refused(narrow: Child) -> None:
