@@ -59,5 +59,6 @@ def test_nothing_is_told_unless_it_is_asked_for() -> None:
 
 def test_without_labels_a_figure_is_refused() -> None:
     check_reportable(two_classes(), None, ())
+    check_reportable(two_classes(), np.array([0, 1]), ("auc",))
     with pytest.raises(SettingError, match="labels"):
         check_reportable(two_classes(), None, ("auc",))

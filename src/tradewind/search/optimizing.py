@@ -93,9 +93,9 @@ def optimize(
     settings = settings or SearchSettings()
     told = progress or Silence()
     metric = parse_metric(budget.metric, model)
+    check_reportable(model, dataset.labels, settings.reports)
     if label_budget is None:
         check_truth(model, dataset, metric)
-        check_reportable(model, dataset.labels, settings.reports)
     else:
         metric = without_labels(metric, dataset, label_budget)
     told.begin("looking at the data")
