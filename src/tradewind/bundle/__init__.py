@@ -7,7 +7,6 @@ from tradewind.bundle.manifest import (
     CASCADE,
     SCHEMA,
     TIMINGS,
-    TOKENIZER,
     Asked,
     Drop,
     Estimate,
@@ -18,7 +17,6 @@ from tradewind.bundle.manifest import (
     Source,
     SplitSizes,
     StageRecord,
-    TokenizerRecord,
     UnlabelledSource,
     VariantRecord,
     read_manifest,
@@ -26,6 +24,7 @@ from tradewind.bundle.manifest import (
 )
 from tradewind.bundle.seal import damages, seal
 from tradewind.bundle.signing import TrustedKey, new_signing_key, read_trusted, sign, signer
+from tradewind.bundle.tokenizing import TOKENIZER, TokenizerRecord
 from tradewind.bundle.trust import Demand, Trust
 from tradewind.bundle.writing import REPORT, check_target, write_bundle
 

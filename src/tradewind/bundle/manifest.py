@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 import msgspec
 
 from tradewind.budget import Budget
-from tradewind.data import Preprocessing, Tokenization
+from tradewind.bundle.tokenizing import TokenizerRecord
+from tradewind.data import Preprocessing
 from tradewind.engines import ENGINES, Engine
 from tradewind.errors import BundleError, SettingError
 from tradewind.evidence import Certificate
@@ -26,9 +27,6 @@ CASCADE = "cascade"
 """Stands for the engine of a variant whose stages have engines of their own."""
 
 Kind = TypeVar("Kind")
-
-TOKENIZER = "tokenizer.json"
-"""Where a bundle keeps what its model does to sentences."""
 
 TIMINGS = "timings.npz"
 """Where a bundle keeps every single time of its last race."""
@@ -217,44 +215,6 @@ class Source:
     examples: int
     unlabelled: UnlabelledSource | None = None
     parity: Parity | None = None  # None where the model was given as ONNX
-
-
-@dataclass(frozen=True)
-class TokenizerRecord:
-    """How sentences become tokens, with the tokenizer in a file of its own."""
-
-    file: str  # inside the bundle
-    inputs: tuple[str, ...]
-    max_length: int
-    pad_id: int
-    pad_type_id: int
-    pad_left: bool
-    pairs: bool = False  # whether two sentences are one example
-
-    @classmethod
-    def of(cls, steps: Tokenization) -> "TokenizerRecord":
-        """Return the record of a tokenization."""
-        return cls(
-            TOKENIZER,
-            steps.inputs,
-            steps.max_length,
-            steps.pad_id,
-            steps.pad_type_id,
-            steps.pad_left,
-            steps.pairs,
-        )
-
-    def to_tokenization(self, tokenizer: str) -> Tokenization:
-        """Return the tokenization with the content of its file."""
-        return Tokenization(
-            tokenizer,
-            self.inputs,
-            self.max_length,
-            self.pad_id,
-            self.pad_type_id,
-            self.pad_left,
-            self.pairs,
-        )
 
 
 @dataclass(frozen=True)
