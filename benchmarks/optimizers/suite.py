@@ -66,7 +66,7 @@ SUITE: tuple[Case, ...] = (
         "error:1",
         sounds.dtln,
     ),
-    Case("text", "text encoder", "2,693 sentences of SST-2", "accuracy", sentences.sentiment),
+    Case("text", "text encoder", "3,000 messages of SMS Spam", "accuracy", sentences.spam),
     Case("trees", "LightGBM, 500 trees", "10,000 connections of NSL-KDD", "accuracy", trees.kdd),
 )
 """All of them."""
