@@ -165,6 +165,17 @@ def test_what_loses_too_much_is_healed_layer_by_layer(random: np.random.Generato
     assert short(steps[0]) == "1 layers in float"
 
 
+def test_of_layers_that_seem_to_save_time_those_return_that_do_so_together(
+    random: np.random.Generator,
+) -> None:
+    work, maker, graph = _work(random, 5, 1, Budget(max_drop=0.02))
+    told = iter([False, False, True])
+    mixer = Mixer(work, maker, _inputs(work), lambda *asked: next(told))
+    all_faster = Told((9e-6, 8e-6, 7e-6, 6e-6, 5e-6), (1e-6,) * 5)
+    found = mixer.steps(_trial(graph, all_faster, 0), LONG_S)
+    assert found == [RevertLayers(("dense0",))]
+
+
 @pytest.mark.parametrize("is_proven", [True, False])
 def test_what_keeps_the_promise_is_left_alone_unless_it_is_quicker_with_layers_in_float(
     is_proven: bool, random: np.random.Generator

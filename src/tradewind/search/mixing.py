@@ -159,11 +159,7 @@ class Mixer:
         until = clock() + min(MOST * job.settings.time_s, 0.5 * left_s)
         batches = self._batches(trial)
         times = layer_times(quantized, original, stage.engine, batches)
-        free = faster_in_float(times)
-        if free:  # of many layers some always seem quicker; the whole graph has to be
-            step, seen = RevertLayers(free), Observed({}, original)
-            mixed = step.apply(quantized, seen).model
-            free = free if self._quicker(mixed, quantized, stage.engine, batches) else ()
+        free = self._proven(faster_in_float(times), quantized, original, stage.engine, batches)
         if not self.heals(trial):
             return [RevertLayers(free)] if free else []
         effort = job.settings.effort
@@ -174,6 +170,26 @@ class Mixer:
         limits = [share * found.total for share in SHARES[effort]]
         counts = prefixes(order, switched.divergence, limits)
         return [RevertLayers(order[:count]) for count in counts]
+
+    def _proven(
+        self,
+        free: tuple[str, ...],
+        quantized: Model,
+        original: Model,
+        engine: Engine,
+        batches: Sequence[Tensors],
+    ) -> tuple[str, ...]:
+        """Return the first of the layers that seem to save time, as many as certainly do together.
+
+        Of many layers some always seem quicker, and each may slow its neighbours; so the whole
+        graph has to be, else that with half as many layers returned, and so on.
+        """
+        while free:
+            mixed = RevertLayers(free).apply(quantized, Observed({}, original)).model
+            if self._quicker(mixed, quantized, engine, batches):
+                break
+            free = free[: len(free) // 2]
+        return free
 
     def _batches(self, trial: Trial) -> list[Tensors]:
         """Return batches of the size that counts, enough to take about `_PROFILED_S`."""
