@@ -55,12 +55,12 @@ def gain_over_suite(
 ) -> float:
     """Return the geometric mean of one optimizer's gains.
 
-    Where it is not admitted its user runs the original, which gains nothing.
+    Where it is not admitted, or was not asked, its user runs the original, which gains nothing.
     """
     found = []
     for record in records:
-        entry = next(one for one in record.entries if one.name == name)
-        value = gain(entry, objective) if admits(entry) else 0.0
+        entry = next((one for one in record.entries if one.name == name), None)
+        value = gain(entry, objective) if entry is not None and admits(entry) else 0.0
         found.append(value or 1.0)
     return geometric_mean(found)
 

@@ -59,6 +59,13 @@ def test_an_optimizer_outside_the_budget_gains_nothing_however_fast_it_is() -> N
     assert "quantize_static 9.00" in page([only])  # yet it is told
 
 
+def test_an_optimizer_that_was_not_asked_about_a_model_gains_nothing_there() -> None:
+    asked = record("a", entry(BASELINE, 1, 2), entry(STATIC, 4, 0.5), entry(OURS, 2, None))
+    other = record("b", entry(BASELINE, 1, 2), entry(OURS, 2, None))
+    assert math.isclose(gain_over_suite([asked, other], STATIC, "latency", shown), 2.0)
+    assert "| 1 of 2 |" in page([asked, other])
+
+
 def test_what_lost_little_without_showing_it_is_admitted_where_observing_will_do() -> None:
     unsure = entry(STATIC, 3, 0.7, 0.012)  # lost 0.6%, perhaps 1.2%
     only = record("a", entry(BASELINE, 1, 2), unsure, entry(OURS, 2, None))
