@@ -248,7 +248,10 @@ class _Compiled(Runner):
                         for port in graph.inputs
                     }
                 )
-            return core().compile_model(graph, "CPU", self._properties)
+            is_static = all(port.get_partial_shape().is_static for port in graph.inputs)
+            return core().compile_model(
+                graph, "CPU", self._properties if is_static else {**self._properties, **_ONE_STREAM}
+            )
         except RuntimeError as error:
             raise UnsupportedModel(
                 self._model.origin.source,
@@ -292,6 +295,10 @@ def _answer(spec: TensorSpec, array: Array) -> Array:
         raise EngineError(f"openvino: {spec.name}", "numbers that float32 can hold", "infinity")
     return array.copy()
 
+
+_ONE_STREAM = {"PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": 1}
+"""For sizes that are not known when the graph is compiled. Streams that share convolutions with
+int8 weights then unpack them at the same time into the same memory: answers are garbage."""
 
 _INT32 = np.iinfo(np.int32)
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
