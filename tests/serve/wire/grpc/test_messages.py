@@ -2,6 +2,7 @@ import gzip
 import random
 import secrets
 import zlib
+from collections import deque
 
 import pytest
 
@@ -22,10 +23,10 @@ def test_messages_are_the_same_however_they_are_cut() -> None:
         sent = [chance.randbytes(chance.choice((0, 1, 4, 5, 6, 500))) for _ in range(5)]
         stream = b"".join(map(framed, sent))
         incoming = Incoming(1000, lambda size: size)
-        found: list[Message] = []
+        found: deque[Message] = deque()
         while stream:
             size = chance.randint(1, 300)
-            found += incoming.feed(stream[:size])
+            incoming.feed(stream[:size], found)
             stream = stream[size:]
         assert [bytes(one.content) for one in found] == sent
         assert incoming.is_between
@@ -34,7 +35,7 @@ def test_messages_are_the_same_however_they_are_cut() -> None:
 
 def test_a_message_that_is_too_long_is_refused_by_its_prefix() -> None:
     with pytest.raises(Refusal, match="at most 1000 bytes, got 1001 bytes"):
-        Incoming(1000, lambda size: size).feed(b"\0" + (1001).to_bytes(4, "big"))
+        Incoming(1000, lambda size: size).feed(b"\0" + (1001).to_bytes(4, "big"), deque())
 
 
 def test_room_is_held_for_what_is_announced() -> None:
@@ -45,10 +46,20 @@ def test_room_is_held_for_what_is_announced() -> None:
         return size
 
     incoming = Incoming(1000, hold)
-    assert incoming.feed(framed(bytes(900))[:10]) == []
+    found: deque[Message] = deque()
+    incoming.feed(framed(bytes(900))[:10], found)
+    assert not found
     assert held[0] >= 900
     assert incoming.held_bytes == held[0]
     assert not incoming.is_between
+
+
+def test_messages_before_nonsense_are_kept_with_what_is_held_for_them() -> None:
+    found: deque[Message] = deque()
+    with pytest.raises(Status, match="neither 0 nor 1"):
+        Incoming(1000, lambda size: size).feed(framed(b"abc") + framed(b"", flag=7), found)
+    assert [one.content for one in found] == [b"abc"]
+    assert found[0].held_bytes > 0
 
 
 @pytest.mark.parametrize(

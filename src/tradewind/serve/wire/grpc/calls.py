@@ -100,7 +100,7 @@ class Calls:
         if flags & frames.PADDED:
             payload = frames.payload_of(frames.PADDED, payload)
         try:
-            call.messages.extend(call.incoming.feed(payload))
+            call.incoming.feed(payload, call.messages)
         except TradewindError as error:
             self._refuse(call, status_of(error, ""))
             return False

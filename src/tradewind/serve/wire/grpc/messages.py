@@ -1,6 +1,7 @@
 """The messages of one call, put together from the pieces that arrive."""
 
 import zlib
+from collections import deque
 from collections.abc import Callable
 
 from msgspec import Struct
@@ -53,23 +54,26 @@ class Incoming:
         """Forget the message that is not complete."""
         self._content = None
 
-    def feed(self, piece: bytes) -> list[Message]:
-        """Take the next piece; return the messages that it completes.
+    def feed(self, piece: bytes, found: deque[Message]) -> None:
+        """Take the next piece.
+
+        Args:
+            piece: of any size.
+            found: gets the messages that are complete, those before an error among them: room is
+                held for each.
 
         Raises:
             Refusal: a message is too long, or there is no room for it.
             Status: what came is no message.
         """
-        found: list[Message] = []
         position = 0
         while position < len(piece):
             if self._content is None:
                 position = self._begin(piece, position, found)
             else:
                 position = self._go_on(piece, position, found)
-        return found
 
-    def _begin(self, piece: bytes, position: int, found: list[Message]) -> int:
+    def _begin(self, piece: bytes, position: int, found: deque[Message]) -> int:
         wanted = PREFIX_BYTES - len(self._prefix)
         prefix = self._prefix + piece[position : position + wanted]
         position += wanted
@@ -92,7 +96,7 @@ class Incoming:
         self._size = size
         return position
 
-    def _go_on(self, piece: bytes, position: int, found: list[Message]) -> int:
+    def _go_on(self, piece: bytes, position: int, found: deque[Message]) -> int:
         content = self._content
         assert content is not None
         end = position + self._size - len(content)
