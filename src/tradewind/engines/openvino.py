@@ -20,6 +20,7 @@ from tradewind.engines.infinities import repair_maxima
 from tradewind.engines.known_wrong import refuse_known_wrong, refuse_newer_attributes
 from tradewind.engines.openvino_steps import Merged, executed, merged
 from tradewind.engines.openvino_wrong import NEWEST_OPSET, OPENVINO_WRONG
+from tradewind.engines.packing import has_packed_weights
 from tradewind.engines.profiling import Step, quickest
 from tradewind.engines.reductions import repair_reductions
 from tradewind.engines.ties import keep_order_of_ties
@@ -148,7 +149,11 @@ class _Compiled(Runner):
         self, engine: OpenVINO, model: Model, also: Mapping[str, bool] | None = None
     ) -> None:
         self._engine = engine
-        self._properties = {**engine.properties, **(also or {})}
+        self._properties = {
+            **engine.properties,
+            **(also or {}),
+            **(_ONE_STREAM if has_packed_weights(model) else {}),
+        }
         self._model = model
         self._by_size: dict[int | None, _Requests] = {}
         self._lock = threading.Lock()
@@ -248,10 +253,7 @@ class _Compiled(Runner):
                         for port in graph.inputs
                     }
                 )
-            is_static = all(port.get_partial_shape().is_static for port in graph.inputs)
-            return core().compile_model(
-                graph, "CPU", self._properties if is_static else {**self._properties, **_ONE_STREAM}
-            )
+            return core().compile_model(graph, "CPU", self._properties)
         except RuntimeError as error:
             raise UnsupportedModel(
                 self._model.origin.source,
@@ -297,8 +299,8 @@ def _answer(spec: TensorSpec, array: Array) -> Array:
 
 
 _ONE_STREAM = {"PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": 1}
-"""For sizes that are not known when the graph is compiled. Streams that share convolutions with
-int8 weights then unpack them at the same time into the same memory: answers are garbage."""
+"""Several streams unpack weights at the same time into the same memory; answers are then garbage,
+once in twenty compilations or nearly always."""
 
 _INT32 = np.iinfo(np.int32)
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
