@@ -139,7 +139,9 @@ async def _spoken(data: bytes, size: int) -> tuple[object, bool]:
     line.connection.connection_lost(None)
     await line.settle()
     assert asyncio.all_tasks() == {asyncio.current_task()}
-    return (line.answers(), line.desk.seen), line.wire.is_closed
+    # who has the body already need not say 100 Continue
+    answers = [(status, body) for status, body in line.answers() if status != 100]
+    return (answers, line.desk.seen), line.wire.is_closed
 
 
 TARGETS: tuple[Target, ...] = (

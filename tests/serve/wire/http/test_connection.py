@@ -120,6 +120,16 @@ def test_a_client_that_waits_is_told_to_go_on_when_its_body_is_wanted() -> None:
     run(story())
 
 
+def test_a_client_that_sends_its_body_without_waiting_keeps_its_connection() -> None:
+    async def story() -> None:
+        line = Line()
+        line.feed(post(b"abc", "/", "Expect: 100-continue") + post(b"def"))
+        await line.settle()
+        assert line.answers() == [(200, b"abc"), (200, b"def")]
+
+    run(story())
+
+
 def test_a_client_that_waits_is_not_told_to_go_on_when_it_is_refused() -> None:
     async def answer(visit: Visit) -> None:
         visit.respond(413, (), b"")

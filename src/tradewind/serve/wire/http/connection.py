@@ -145,7 +145,8 @@ class Connection(asyncio.BufferedProtocol):
         if self._is_lost:
             return
         head, site = turn.head, self._site
-        if not head.is_kept or turn.is_waited_for or turn.is_broken or site.app.is_draining:
+        is_waiting = turn.is_waited_for and not turn.is_whole
+        if not head.is_kept or is_waiting or turn.is_broken or site.app.is_draining:
             self._is_ending = True
         told = "close" if self._is_ending else "keep-alive" if head.is_old else ""
         text = site.replies.head(status, headers, told, len(body))
