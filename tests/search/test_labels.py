@@ -146,7 +146,7 @@ def test_the_commands_ask_and_go_on(tmp_path: Path, random: np.random.Generator)
         header, *rows = csv.reader(file)
     assert len(rows) == found["asked"]["labels"]
     renewing = (
-        "recertify", tmp_path / "model.tw", "--data", tmp_path / "data.npz", "--time", "20s",
+        "recertify", tmp_path / "model.tw", "--data", tmp_path / "data.npz", "--time", "12s",
         "--labels", questions, "--json",
     )  # fmt: skip
     if rows:

@@ -92,7 +92,7 @@ def _expected(bundle: Bundle, data: ArrayDataset, indices: Array) -> Certificate
 
 def test_the_same_examples_are_asked_again(kept: tuple[Bundle, ArrayDataset]) -> None:
     bundle, data = kept
-    outcome = recertify(bundle, data, SearchSettings(20.0))
+    outcome = recertify(bundle, data, SearchSettings(10.0))
     found = outcome.chosen
     assert found.name == "lean"
     assert found.certificate == _expected(bundle, data, split(data, SEED).certify)
@@ -112,7 +112,7 @@ def test_new_examples_are_all_asked(
     with bundle.compile(bundle.manifest.baseline) as runner:
         label = runner({"x": x})["logits"].argmax(axis=1)
     new = ArrayDataset({"x": x}, label)
-    outcome = recertify(bundle, new, SearchSettings(20.0, seed=9))
+    outcome = recertify(bundle, new, SearchSettings(10.0, seed=9))
     certify = split(new, 9, calibrate=0, select=200).certify
     assert len(certify) == 1300
     assert [trial.name for trial in outcome.trials] == ["original", "lean"]
@@ -129,7 +129,7 @@ def test_a_variant_that_fails_on_new_examples_is_not_chosen(
         doubtful = np.argsort(ranked[:, -1] - ranked[:, -2])[:1500]  # where little decides
         x = x[doubtful]
         label = runner({"x": x})["logits"].argmax(axis=1)
-    outcome = recertify(bundle, ArrayDataset({"x": x}, label), SearchSettings(20.0))
+    outcome = recertify(bundle, ArrayDataset({"x": x}, label), SearchSettings(10.0))
     certificate = outcome.trials[1].certificate
     assert certificate is not None
     assert not certificate.certified
@@ -143,7 +143,7 @@ def test_a_bundle_that_does_not_say_the_order_needs_new_examples(
     bundle, data = kept
     silent = Bundle(bundle.folder, replace(bundle.manifest, tested=()))
     with pytest.raises(BundleError, match="the order in which its variants were tested"):
-        recertify(silent, data, SearchSettings(20.0))
+        recertify(silent, data, SearchSettings(10.0))
 
 
 def test_a_promise_about_groups_needs_groups(kept: tuple[Bundle, ArrayDataset]) -> None:
@@ -153,7 +153,7 @@ def test_a_promise_about_groups_needs_groups(kept: tuple[Bundle, ArrayDataset]) 
     chosen = replace(bundle.manifest.chosen, certificate=replace(certificate, unit="group"))
     grouped = Bundle(bundle.folder, replace(bundle.manifest, chosen=chosen))
     with pytest.raises(SettingError, match="--group"):
-        recertify(grouped, data, SearchSettings(20.0))
+        recertify(grouped, data, SearchSettings(10.0))
 
 
 def test_the_command_writes_another_bundle(
@@ -162,7 +162,7 @@ def test_the_command_writes_another_bundle(
     bundle, data = kept
     before = contents(bundle.folder)
     np.savez(tmp_path / "data.npz", **data.take(np.arange(COUNT)), label=data.labels)  # type: ignore[arg-type]
-    asked = ("recertify", bundle.folder, "--data", tmp_path / "data.npz", "--time", "20s")
+    asked = ("recertify", bundle.folder, "--data", tmp_path / "data.npz", "--time", "10s")
     done = tradewind(*asked, "--json")
     assert done.code == 0, done.err
     assert contents(bundle.folder) == before
