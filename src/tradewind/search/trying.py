@@ -62,11 +62,14 @@ class Attempts:
         self._told.begin("trying variants")
         # while there is nothing to certify, half of the time for that is better spent here
         self._extend((self._shares.settled + self._shares.certified) / 2)
-        self._look(self._screen.baseline.trial.plan.last.graph)
         base, troubles = maker.base(max(self._left_s, _LEAST_S))
         self.refused += [Refusal("fold", trouble.splitlines()[0]) for trouble in troubles]
         likely = quantizers(job.model, "quick", job.hardware)
-        for step in likely:
+        # int8 gains more than another engine: where time is short, it goes first
+        for step in likely[:1]:
+            self._make(maker, base, (step,))
+        self._look(self._screen.baseline.trial.plan.last.graph)
+        for step in likely[1:]:
             self._make(maker, base, (step,))
         self._mix(maker)
         for recipe in recipes(job.model, job.settings.effort, self._left_s):
