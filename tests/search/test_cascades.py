@@ -66,7 +66,7 @@ def test_a_variant_that_loses_too_much_alone_becomes_a_first_stage(
     for one in found:
         assert one.plan.stages == (cheap.plan.last.resting(), original.plan.last.resting())
         assert one.select.drop < 0.02
-        assert 0 < one.escalated < 0.7
+        assert 0 < one.asked[0] < 0.7
 
 
 def test_bolder_thresholds_escalate_less_and_lose_more(random: np.random.Generator) -> None:
@@ -74,7 +74,7 @@ def test_bolder_thresholds_escalate_less_and_lose_more(random: np.random.Generat
     assert len(found) >= 2
     thresholds = [one.plan.rules[0].threshold for one in found]
     assert thresholds == sorted(thresholds, reverse=True)
-    assert [one.escalated for one in found] == sorted([one.escalated for one in found])[::-1]
+    assert [one.asked[0] for one in found] == sorted([one.asked[0] for one in found])[::-1]
     assert [one.select.worse for one in found] == sorted(one.select.worse for one in found)
     assert [one.cost for one in found] == sorted([one.cost for one in found], reverse=True)
     assert len({one.name for one in found}) == len(found)
@@ -87,10 +87,10 @@ def test_what_is_expected_is_what_the_rule_does(random: np.random.Generator) -> 
     assert cheap.seen.logits is not None
     for one in found:
         sure = one.plan.rules[0].is_sure({"logits": cheap.seen.logits})
-        assert one.escalated == pytest.approx(np.mean(~sure), abs=1e-9)
+        assert one.asked[0] == pytest.approx(np.mean(~sure), abs=1e-9)
         right = np.where(sure, cheap.seen.right, original.seen.right)
         assert one.select == PairedCounts.from_correct(original.seen.right, right)
-        assert one.cost == pytest.approx(cheap.latency_s + one.escalated * original.latency_s)
+        assert one.cost == pytest.approx(cheap.latency_s + one.asked[0] * original.latency_s)
 
 
 def test_a_first_stage_that_costs_too_much_is_none(random: np.random.Generator) -> None:

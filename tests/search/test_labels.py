@@ -134,7 +134,7 @@ def test_the_commands_ask_and_go_on(tmp_path: Path, random: np.random.Generator)
     np.savez(tmp_path / "data.npz", image=image)
     optimized = tradewind(
         "optimize", model, "--data", tmp_path / "data.npz", "--label-budget", "300",
-        "--max-drop", "0.05", "--time", "12s", "--effort", "quick", "--json",
+        "--max-drop", "0.05", "--time", "20s", "--effort", "quick", "--json",
     )  # fmt: skip
     assert optimized.code == 0, optimized.err
     found = optimized.document

@@ -56,11 +56,6 @@ class Proposal:
     asked: tuple[float, ...]
     cost: float
 
-    @property
-    def escalated(self) -> float:
-        """The share that the first stage passes on."""
-        return self.asked[0]
-
 
 def propose(job: Job, scores: Scores, baseline: Trial, trials: list[Trial]) -> list[Proposal]:
     """Return the cascades that promise more than any variant alone, the best first.

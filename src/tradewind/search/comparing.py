@@ -68,12 +68,13 @@ class Comparison:
         known = job.recall.look(key)
         if known is not None and known.choice < len(engines) and self._has(known):
             return self._trial(Plan.alone(graph, engines[known.choice]), known)
-        size = self.baseline.load.batch_size if self._wants_load else min(self.inputs.by_size)
+        is_throughput = job.budget.decides_under_load
+        size = self.baseline.load.batch_size if is_throughput else min(self.inputs.by_size)
         engine = quickest(
             graph.model,
             engines,
             self.inputs.by_size[size][0],
-            is_throughput=self._wants_load,
+            is_throughput=is_throughput,
             seed=job.settings.seed,
         )
         plan = Plan.alone(graph, engine)
@@ -114,28 +115,21 @@ class Comparison:
 
     def settle(self, trial: Trial) -> None:
         """Give a variant the load that suits it best, where that was not looked for before."""
-        if self._wants_load or trial.is_baseline:
+        if self.job.budget.decides_under_load or trial.is_baseline:
             return
         with trial.plan.compile() as runner:
             found = self._best_load(trial.plan, runner)
         trial.plan = _settled(trial.plan, found.load, trial.asked)
         trial.load = found.load
 
-    @property
-    def _objective(self) -> str:
-        return self.job.budget.objective
-
-    @property
-    def _wants_load(self) -> bool:
-        """Whether answers under load are what counts."""
-        return self._objective not in ("latency", "memory")
-
     def _has(self, known: Look) -> bool:
         return known.batch_size in self.inputs.by_size
 
     def _load(self, plan: Plan, runner: Runner) -> Load:
         """Return the best load where it counts, else that of the baseline."""
-        return self._best_load(plan, runner).load if self._wants_load else self.baseline.load
+        if not self.job.budget.decides_under_load:
+            return self.baseline.load
+        return self._best_load(plan, runner).load
 
     def _best_load(self, plan: Plan, runner: Runner) -> Throughput:
         job = self.job
@@ -149,13 +143,13 @@ class Comparison:
         base, seed = self.baseline, self.job.settings.seed
         singles = [Task(calling(one, *self.inputs.singles)) for one in (self.runner, runner)]
         loads = [self._loaded(self.runner, base.load), self._loaded(runner, load)]
-        if self._wants_load:
+        if self.job.budget.decides_under_load:
             before, after, before_load, after_load = probe([*singles, *loads], seed, limit_s=4.0)
         else:
             before, after = probe(singles, seed)
             before_load, after_load = probe(loads, seed, rounds=_LOAD_ROUNDS, limit_s=0.5)
         work = base.load.batch_size / load.batch_size
-        is_memory = self._objective == "memory"
+        is_memory = self.job.budget.objective == "memory"
         return Look(
             choice,
             load.batch_size,
@@ -184,19 +178,14 @@ class Comparison:
         )
 
 
-def wants_load(job: Job) -> bool:
-    """Say whether answers under load are what counts, rather than one of them."""
-    return job.budget.objective not in ("latency", "memory")
-
-
 def sizes_for(job: Job) -> tuple[int, ...]:
     """Return the batch sizes to try where the graph itself has no size of its own."""
-    return (*BATCH_SIZES, *LARGE_BATCH_SIZES) if wants_load(job) else BATCH_SIZES
+    return (*BATCH_SIZES, *LARGE_BATCH_SIZES) if job.budget.decides_under_load else BATCH_SIZES
 
 
 def load_turn_s(job: Job) -> float:
     """Return how long a load is timed: longer where it decides."""
-    return LOAD_TURN_S if wants_load(job) else TURN_S
+    return LOAD_TURN_S if job.budget.decides_under_load else TURN_S
 
 
 def _settled(plan: Plan, load: Load, asked: tuple[float, ...] = ()) -> Plan:

@@ -194,7 +194,7 @@ class Mixer:
     def _batches(self, trial: Trial) -> list[Tensors]:
         """Return batches of the size that counts, enough to take about `_PROFILED_S`."""
         by_size = self._inputs.by_size
-        is_alone = self._job.budget.objective in ("latency", "memory")
+        is_alone = not self._job.budget.decides_under_load
         size = min(by_size) if is_alone else trial.load.batch_size
         took_s = trial.latency_s if is_alone else trial.example_s * size
         count = int(np.clip(_PROFILED_S / max(took_s, 1e-6), 5, 60))

@@ -116,7 +116,8 @@ class Attempts:
             try:
                 made = maker.apply(graph, step, self._limit_s(step, recipe))
             except TradewindError as error:
-                self.refused.append(Refusal(name, str(error).splitlines()[0]))
+                why = str(error).splitlines()[0].removeprefix(f"{name}: ")
+                self.refused.append(Refusal(name, why))
                 return
             graph = made or graph  # a step may find nothing to change
         if graph is not base:
