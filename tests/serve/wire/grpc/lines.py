@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, cast, final
 
 from hpack import Decoder
+from tests.serve.wire.transport import Wire
 
 from tradewind.serve.wire.grpc import frames
 from tradewind.serve.wire.grpc.call import Call, Method, Parts
@@ -39,33 +40,6 @@ class Frame:
     flags: int
     stream: int
     payload: bytes
-
-
-@final
-@dataclass
-class Wire:
-    """What the connection takes for its transport."""
-
-    sent: bytearray = field(default_factory=bytearray)
-    is_closed: bool = False
-    is_reading: bool = True
-
-    def write(self, data: bytes) -> None:
-        self.sent += data
-
-    def close(self) -> None:
-        self.is_closed = True
-
-    abort = close
-
-    def pause_reading(self) -> None:
-        self.is_reading = False
-
-    def resume_reading(self) -> None:
-        self.is_reading = True
-
-    def get_extra_info(self, _: str) -> tuple[str, int]:
-        return ("10.0.0.1", 5)
 
 
 @final
