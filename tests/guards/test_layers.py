@@ -9,9 +9,9 @@ import pytest
 
 SOURCE = Path(__file__).resolve().parents[2] / "src"
 LAYERS = (
-    "errors", "postponed", "tensors", "protocol", "client", "model", "data", "evidence", "runners",
-    "interpreter", "engines", "passes", "importers", "measure", "budget", "bundle", "search",
-    "report", "serve", "cli",
+    "errors", "postponed", "temporary", "tensors", "protocol", "client", "model", "data",
+    "evidence", "runners", "interpreter", "engines", "passes", "importers", "measure", "budget",
+    "bundle", "search", "report", "serve", "cli",
 )  # fmt: skip
 FACES = ("tradewind", "tradewind.__main__")
 """What users import and start; they may show what lies in any layer."""

@@ -119,10 +119,14 @@ def test_the_same_seed_trains_the_same_model(random: np.random.Generator) -> Non
 def test_a_quantized_graph_stays_quantized_and_comes_closer(random: np.random.Generator) -> None:
     case = named("residual")
     seen = Observed(case.draw(random, 200), case.model)
-    student = QuantizeStatic(examples=100).apply(damaged(case.model, random, 0.3), seen).model
-    change = replace(BRIEF, learning_rate=2e-3).apply(student, seen)
     fresh = case.inputs(random, 64)
-    assert error(change.model, case.model, fresh) < error(student, case.model, fresh)
+    left = []
+    for _ in range(5):
+        student = QuantizeStatic(examples=100).apply(damaged(case.model, random, 0.3), seen).model
+        change = replace(BRIEF, learning_rate=2e-3).apply(student, seen)
+        left.append(error(change.model, case.model, fresh) / error(student, case.model, fresh))
+    # agreement on few held-out examples decides which weights are kept: one draw says little
+    assert np.exp(np.mean(np.log(left))) < 0.95, left
     before, after = student.graph.graph, change.model.graph.graph
     assert [node.op_type for node in before] == [node.op_type for node in after]
     kinds = {name: value.dtype for name, value in before.initializers.items()}

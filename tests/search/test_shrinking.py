@@ -10,23 +10,23 @@ BY_NAME = {case.name: case for case in CASES}
 
 
 def test_a_quick_search_makes_nothing_smaller() -> None:
-    assert recipes(BY_NAME["residual"].model, "quick", 100) == []
+    assert recipes(BY_NAME["residual"].model, "quick", 100, 1000.0) == []
 
 
 def test_a_graph_without_weights_is_not_shrunk() -> None:
     for name in ("encoder", "through"):
-        assert recipes(BY_NAME[name].model, "thorough", 100) == []
+        assert recipes(BY_NAME[name].model, "thorough", 100, 1000.0) == []
 
 
 def test_without_training_what_is_cut_is_only_fitted_anew() -> None:
-    found = recipes(BY_NAME["residual"].model, "normal", 100)
+    found = recipes(BY_NAME["residual"].model, "normal", 100, 1000.0)
     assert found
     assert all(len(recipe) == 1 for recipe in found)
     assert {type(step) for recipe in found for step in recipe} <= {PruneChannels, DropBlocks}
 
 
 def test_a_thorough_search_trains_where_that_is_possible() -> None:
-    found = recipes(two_classes(), "thorough", 1000.0)
+    found = recipes(two_classes(), "thorough", 1000.0, 1000.0)
     trained = [recipe for recipe in found if any(isinstance(one, Distil) for one in recipe)]
     if Distil not in PASSES:
         assert found
@@ -39,9 +39,21 @@ def test_a_thorough_search_trains_where_that_is_possible() -> None:
 
 @pytest.mark.parametrize("left_s", [5.0, 100.0, 10_000.0])
 def test_no_step_may_take_longer_than_what_is_left(left_s: float) -> None:
-    for recipe in recipes(two_classes(), "thorough", left_s):
+    for recipe in recipes(two_classes(), "thorough", left_s, 1000.0):
         for step in recipe:
             assert 0 < limit_s(step, left_s) <= left_s
+
+
+def test_with_little_time_less_is_cut_and_more_of_the_time_trains() -> None:
+    if Distil not in PASSES:
+        pytest.skip("PyTorch is not installed (extra `train`)")
+    found = {}
+    for left_s in (100.0, 2000.0):
+        (cut, train), *_ = recipes(two_classes(), "thorough", left_s, 800.0)
+        assert isinstance(cut, DropBlocks)
+        assert isinstance(train, Distil)
+        found[left_s] = cut.keep, round(train.time_s / left_s, 6)
+    assert found == {100.0: (0.5, 0.6), 2000.0: (0.25, 0.35)}
 
 
 def test_training_has_time_to_end_by_itself() -> None:
@@ -57,7 +69,7 @@ def test_training_has_time_to_end_by_itself() -> None:
 def test_smaller_graphs_of_one_search_have_different_names() -> None:
     for effort in ("normal", "thorough"):
         for model in (BY_NAME["residual"].model, two_classes()):
-            found = recipes(model, effort, 100)
+            found = recipes(model, effort, 100, 1000.0)
             labels = [Graph(recipe, model, "").label for recipe in found]
             assert len(set(labels)) == len(labels)
             assert all(len(label) < 30 for label in labels)

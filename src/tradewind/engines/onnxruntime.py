@@ -2,7 +2,6 @@
 
 import json
 import re
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from tradewind.engines.untracked import ort
 from tradewind.errors import EngineError, SettingError, UnsupportedModel
 from tradewind.model import Model
 from tradewind.runners import Runner
+from tradewind.temporary import temporary_folder
 from tradewind.tensors import Array, Datatype, Signature, Tensors
 
 _OPTIMIZATION = {
@@ -60,7 +60,7 @@ class OnnxRuntime(Engine):
         return _Session(self._session(model, self._options()), model.signature)
 
     def profile(self, model: Model, batches: Sequence[Tensors]) -> list[Step]:
-        with tempfile.TemporaryDirectory(prefix="tradewind-") as folder:
+        with temporary_folder() as folder:
             options = self._options()
             options.enable_profiling = True
             options.profile_file_prefix = f"{folder}/profile"

@@ -1,7 +1,6 @@
 """CatBoost models, from memory or from its own files."""
 
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, final
@@ -14,6 +13,7 @@ from tradewind.importers.forests.importing import InLibrary, asking, import_file
 from tradewind.importers.importer import Importer
 from tradewind.importers.lookalikes import HEAD_BYTES
 from tradewind.model import Model, Origin
+from tradewind.temporary import temporary_folder
 
 _BINARY = b"CBM1"
 
@@ -40,8 +40,8 @@ class CatboostImporter(Importer):
 
     def load(self, source: object) -> Model:
         if isinstance(source, Path):
-            with tempfile.TemporaryDirectory(prefix="tradewind-") as folder:
-                return self._load_file(source, Path(folder) / "model.json")
+            with temporary_folder() as folder:
+                return self._load_file(source, folder / "model.json")
         where = type(source).__name__
         forest = forest_of(source, where)
         original = InLibrary(self.name, source, _asking(forest))
@@ -63,8 +63,8 @@ class CatboostImporter(Importer):
 
 def forest_of(model: Any, where: str) -> Forest:
     """Return the trees of a model in memory."""
-    with tempfile.TemporaryDirectory(prefix="tradewind-") as folder:
-        written = Path(folder) / "model.json"
+    with temporary_folder() as folder:
+        written = folder / "model.json"
         try:
             model.save_model(str(written), format="json")
         except Exception as error:  # CatBoostError

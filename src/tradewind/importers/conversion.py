@@ -21,6 +21,7 @@ from tradewind.importers.converters.exchange import read_tensors, write_tensors
 from tradewind.importers.environments import python_of
 from tradewind.importers.original import Original
 from tradewind.model import MAX_BYTES
+from tradewind.temporary import environment_inside
 from tradewind.tensors import Array, Tensors
 
 CONVERTERS = Path(__file__).parent / "converters"
@@ -132,7 +133,7 @@ class Conversion(Original):
                 stdout=subprocess.PIPE,
                 stderr=log,
                 cwd=folder.name,
-                env={**os.environ, **_QUIET},
+                env={**environment_inside(Path(folder.name)), **_QUIET},
                 start_new_session=True,
             )
         found = cls(child, folder, where, timeout_s)

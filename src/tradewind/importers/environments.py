@@ -6,13 +6,13 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import venv
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from tradewind.errors import EngineError, ModelError, OutputError, SettingError
+from tradewind.temporary import temporary_folder
 
 HOME = "TRADEWIND_HOME"
 """The variable that says where environments are kept; `~/.local/share/tradewind` without it."""
@@ -213,11 +213,11 @@ def install(wanted: Environment, say: Callable[[str], None]) -> None:
 
 
 def _pip(wanted: Environment, say: Callable[[str], None]) -> None:
-    with tempfile.TemporaryDirectory(prefix="tradewind-") as name:
+    with temporary_folder() as folder:
         command = [str(wanted.python), "-m", "pip", "install", "--disable-pip-version-check"]
         command += ["--no-input", "--progress-bar", "off"]
         command += ["--no-deps"] if wanted.is_whole else []
-        log = Path(name) / "log"
+        log = folder / "log"
         command += wanted.requirements
         with log.open("w+", encoding="utf-8") as output:
             child = subprocess.Popen(

@@ -2,11 +2,11 @@
 
 import subprocess
 import sys
-import tempfile
 from math import prod
-from pathlib import Path
 
 import onnx
+
+from tradewind.temporary import temporary_folder
 
 SMALL = 1024
 """Elements of weights that shapes may depend on; of larger ones the shape alone is looked at."""
@@ -30,8 +30,8 @@ def infer_outputs(proto: onnx.ModelProto) -> dict[str, onnx.ValueInfoProto]:
     Returns:
         By name; nothing where it failed.
     """
-    with tempfile.TemporaryDirectory(prefix="tradewind-") as name:
-        given, found = Path(name) / "given.onnx", Path(name) / "found.onnx"
+    with temporary_folder() as folder:
+        given, found = folder / "given.onnx", folder / "found.onnx"
         given.write_bytes(_without_weights(proto).SerializeToString())
         command = [sys.executable, "-P", "-c", _SCRIPT, str(given), str(found)]
         try:

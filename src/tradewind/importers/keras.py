@@ -2,7 +2,6 @@
 
 import contextlib
 import sys
-import tempfile
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from tradewind.importers.parity import check_parity
 from tradewind.importers.probes import probes
 from tradewind.importers.token_ids import token_ids
 from tradewind.model import MAX_BYTES, Model, Origin
+from tradewind.temporary import temporary_folder
 from tradewind.tensors import Array, Tensors
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -57,8 +57,8 @@ class KerasImporter(Importer):
                 check_archive(source)
             return _converted(source, source.name, None)
         where = str(getattr(source, "name", type(source).__name__))
-        with tempfile.TemporaryDirectory(prefix="tradewind-") as folder:
-            path = Path(folder) / "model.keras"
+        with temporary_folder() as folder:
+            path = folder / "model.keras"
             try:
                 with _without_warnings():
                     source.save(path)  # type: ignore[attr-defined]  # a Model, as `matches` says

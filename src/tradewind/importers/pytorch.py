@@ -2,7 +2,6 @@
 
 import importlib
 import sys
-import tempfile
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,6 +21,7 @@ from tradewind.importers.original import InMemory, Original
 from tradewind.importers.parity import check_parity
 from tradewind.importers.probes import Range, probes
 from tradewind.model import Model, Origin
+from tradewind.temporary import temporary_folder
 from tradewind.tensors import Array, Tensors
 
 _FOREIGN = ("custom_obj_", "opaque_obj_")
@@ -121,8 +121,8 @@ def _from_memory(source: object, inputs: Any) -> Model:
     where = type(source).__name__
     specs = stated(inputs, where)
     for is_fixed in (False, True):
-        with tempfile.TemporaryDirectory(prefix="tradewind-") as folder:
-            target = Path(folder) / "model.onnx"
+        with temporary_folder() as folder:
+            target = folder / "model.onnx"
             given = None if specs else inputs
             try:
                 notes, answer = converter.convert_object(source, given, specs, target, is_fixed)

@@ -5,7 +5,6 @@ import json
 import resource
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ import msgspec
 from tradewind.engines import ENGINES, Engine
 from tradewind.errors import EngineError
 from tradewind.model import Model, Origin
+from tradewind.temporary import environment_inside, temporary_folder
 from tradewind.tensors import Tensors, load_tensors, save_tensors
 
 _ANSWERS = 6
@@ -55,8 +55,7 @@ def memory_use(
     Raises:
         EngineError: the process failed or took too long.
     """
-    with tempfile.TemporaryDirectory(prefix="tradewind-") as name:
-        folder = Path(name)
+    with temporary_folder() as folder:
         save_tensors(folder / "inputs.npz", inputs)
         request = []
         for number, (each, its_engine) in enumerate([(model, engine), *also]):
@@ -64,9 +63,16 @@ def memory_use(
             request.append({"engine": its_engine.name, "settings": asdict(its_engine)})
         (folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
         # -P: a file of the working directory must not pass for a module of the same name
-        command = [sys.executable, "-P", "-m", "tradewind.measure.memory", name]
+        command = [sys.executable, "-P", "-m", "tradewind.measure.memory", str(folder)]
         try:
-            subprocess.run(command, capture_output=True, check=True, timeout=timeout_s, text=True)
+            subprocess.run(
+                command,
+                capture_output=True,
+                check=True,
+                timeout=timeout_s,
+                text=True,
+                env=environment_inside(folder),
+            )
         except subprocess.CalledProcessError as error:
             last = "".join(error.stderr.strip().splitlines()[-1:])
             got = f"exit status {error.returncode}, {last}".rstrip(", ")

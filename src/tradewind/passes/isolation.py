@@ -38,6 +38,7 @@ from tradewind.passes.quantization import (
     Smooth,
 )
 from tradewind.passes.upgrade_opset import UpgradeOpset
+from tradewind.temporary import environment_inside, temporary_folder
 from tradewind.tensors import load_tensors, save_tensors
 
 PASSES: tuple[type[Pass], ...] = (
@@ -76,8 +77,8 @@ def apply_isolated(step: Pass, model: Model, seen: Observed, timeout_s: float) -
         PassError: it crashed its process, or took longer than `timeout_s`.
     """
     try:
-        with tempfile.TemporaryDirectory(prefix="tradewind-") as name:
-            return _apply_in(Path(name), step, model, seen, timeout_s)
+        with temporary_folder() as folder:
+            return _apply_in(folder, step, model, seen, timeout_s)
     except OSError as error:
         raise PassError(
             step.label,
@@ -113,7 +114,12 @@ def _run(command: list[str], step: Pass, timeout_s: float, folder: Path) -> None
     log = folder / "log"
     with log.open("wb") as output:
         child = subprocess.Popen(
-            command, stdout=output, stderr=output, stdin=subprocess.DEVNULL, start_new_session=True
+            command,
+            stdout=output,
+            stderr=output,
+            stdin=subprocess.DEVNULL,
+            env=environment_inside(folder),
+            start_new_session=True,
         )
         try:
             code = child.wait(timeout_s)

@@ -29,6 +29,8 @@ from tradewind.search.recalling import Look
 from tradewind.search.trials import Load, Trial
 
 _LOAD_ROUNDS = 2  # where it is not what counts
+_NEAR = 4
+"""Batches down to this fraction of the baseline's best are tried with a variant."""
 
 
 @final
@@ -135,7 +137,10 @@ class Comparison:
         job = self.job
         engine = plan.stages[0].engine
         callers = engine.streams if isinstance(engine, OpenVINO) else job.hardware.cores
+        # what is best for the baseline is never far from what is best for others
+        least = self.baseline.load.batch_size // _NEAR
         sizes = sizes_for(job) if plan.is_cascade else BATCH_SIZES
+        sizes = tuple(size for size in sizes if size >= least)
         turn_s = load_turn_s(job)
         return best_load(runner, self.inputs, callers, turn_s, job.settings.seed, sizes)
 

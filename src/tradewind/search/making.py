@@ -45,6 +45,7 @@ class Maker:
         recall: Recall | None = None,
         isa: tuple[str, ...] = (),
     ) -> None:
+        self.teacher = model  # whose answers students are trained on
         self._model = model
         self._recall = recall or Recall()
         self._isa = isa
@@ -76,7 +77,7 @@ class Maker:
         """
         seen = self._observe(step.needs(graph.model).examples)
         if isinstance(step, Distil):
-            seen = replace(seen, original=self._model)
+            seen = replace(seen, original=self.teacher)
         if isinstance(step, RevertLayers):
             seen = replace(seen, original=self.before(graph.model, timeout_s))
         change = self._recall.change(

@@ -7,35 +7,54 @@ from tradewind.passes import PASSES, Distil, DropBlocks, Pass, PruneChannels
 from tradewind.search.settings import Effort
 
 _WEIGHTED = ("Conv", "MatMul", "Gemm")
-_TRAINED_SHARE = 0.35
-"""Of the time that is left for making variants, for the training of one student."""
+
+_AT_LEAST = 0.6
+"""Share of the time left that training one student takes where there is time for one only."""
+_EACH = 0.35
+"""The same where there is time for two."""
+_ENOUGH = 150_000
+"""Answers of the teacher after which a student of a quarter of the size comes close to it."""
 
 Recipe = tuple[Pass, ...]
 """Passes one after the other, from the graph that all variants start from."""
 
 
-def recipes(model: Model, effort: Effort, left_s: float) -> list[Recipe]:
+def recipes(model: Model, effort: Effort, left_s: float, per_s: float) -> list[Recipe]:
     """Return the smaller graphs to make, the likeliest to help first.
 
     Args:
         model: what would be shrunk.
         effort: quick makes none; thorough trains them too, where PyTorch is installed.
         left_s: seconds in which variants may be made.
+        per_s: examples per second that the original answers; training is as much slower as its
+            steps compute more.
     """
     kinds = {node.op_type for node in model.graph.graph.all_nodes()}
     if effort == "quick" or not kinds & set(_WEIGHTED):
         return []
-    if effort == "normal":
-        # few examples: what is left of the time is better spent on looking
-        return [
-            (PruneChannels(keep=0.35, examples=300),),
-            (DropBlocks(keep=0.5, judged_on=64, examples=300),),
-        ]
-    smaller: list[Pass] = [PruneChannels(keep=0.25), DropBlocks(keep=0.4)]
-    if Distil not in PASSES:  # PyTorch is not installed
-        return [(step,) for step in (*smaller, PruneChannels(keep=0.5))]
-    train = Distil(time_s=max(_TRAINED_SHARE * left_s, 10.0))
-    return [(step, train) for step in smaller]
+    if effort == "normal" or Distil not in PASSES:  # PyTorch is not installed
+        # without training, what is cut further answers too little by itself to be a first stage
+        return [(_fewer_blocks(0.6),), (PruneChannels(keep=0.5, examples=300),)]
+    if _seen(0.25, _EACH * left_s, per_s) >= _ENOUGH:
+        keep, share = 0.25, _EACH
+    else:
+        keep, share = 0.5, _AT_LEAST
+    train = Distil(time_s=max(share * left_s, 10.0))
+    return [(_fewer_blocks(keep), train), (PruneChannels(keep=keep), train)]
+
+
+def _fewer_blocks(keep: float) -> DropBlocks:
+    """Return the pass with few examples: what is left of the time is better spent on looking."""
+    return DropBlocks(keep=keep, judged_on=32, examples=300)
+
+
+def _seen(keep: float, time_s: float, per_s: float) -> float:
+    """Return how many examples a student of a share of the original's size learns from.
+
+    A step computes it forwards and, at twice the cost, backwards; the teacher in int8 adds a
+    third of the original's time.
+    """
+    return per_s * time_s / (3 * keep + 0.3)
 
 
 def within(step: Pass, left_s: float) -> Pass:

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 
 from tradewind.bundle import CASCADE, Refusal
+from tradewind.engines import Engine
 from tradewind.errors import TradewindError
+from tradewind.model import Model
 from tradewind.passes import Pass, RevertLayers
 from tradewind.search.candidates import Graph, quantizers, short, variant_name
 from tradewind.search.cascades import propose
@@ -25,6 +27,14 @@ _NO_CASCADE = "none would be cheaper than the best variant alone and keep the pr
 FAR_TOO_SLOW = 4.0
 """int8 gains about so much at best: an engine that is slower by more will not make up for it."""
 
+MUCH, AHEAD = 0.67, 1.15
+"""int8 that costs less than so much of the original gains much; an engine on which int8 costs so
+many times as much as on another is behind."""
+
+TEACHER_LOSS, TEACHER_COST = 0.005, 0.7
+"""What may be lost on the select split, and in what share of the original's time one has to
+answer, to teach in its place."""
+
 
 class Attempts:
     """What was tried, until time ran out or somebody interrupted.
@@ -40,6 +50,7 @@ class Attempts:
         self.refused: list[Refusal] = []
         self.is_complete = True
         self._mixed: set[str] = set()
+        self._later: list[tuple[Graph, list[Engine]]] = []
         self._job = job
         self._screen = screen
         self._told = progress
@@ -72,8 +83,11 @@ class Attempts:
         for step in likely[1:]:
             self._make(maker, base, (step,))
         self._mix(maker)
-        for recipe in recipes(job.model, job.settings.effort, self._left_s):
+        maker.teacher = self._teacher()
+        per_s = 1 / self._screen.baseline.trial.example_s
+        for recipe in recipes(job.model, job.settings.effort, self._left_s, per_s):
             self._make(maker, base, recipe, quantizer=self._best_quantizer(likely))
+        self._look_again()
         for step in quantizers(job.model, job.settings.effort, job.hardware):
             if step not in likely:
                 self._make(maker, base, (step,))
@@ -81,6 +95,7 @@ class Attempts:
             self._mix(maker)  # another quantizer may be ahead by now
         if base.steps:  # rarely faster: the engines fold for themselves
             self._look(base)
+        self._look_again()
         self._try_cascades()
 
     @property
@@ -138,28 +153,78 @@ class Attempts:
         found = [s for s in steps if not s.is_lossless and not isinstance(s, RevertLayers)]
         return found[-1] if found else None
 
+    def _teacher(self) -> Model:
+        """Return what students are trained by: the original, or who stands in for it.
+
+        Most of the time of short training goes into the teacher's answers. What loses next to
+        nothing against the original and answers far sooner is as good a teacher.
+        """
+        original = self._screen.baseline.trial
+        close = [
+            one
+            for one in self.trials
+            if one.select is not None
+            and one.select.drop < TEACHER_LOSS
+            and one.example_s < TEACHER_COST * original.example_s
+        ]
+        best = min(close, key=lambda one: one.example_s, default=original)
+        return best.plan.last.graph.model
+
     def _look(self, graph: Graph, engine: str = "") -> None:
         """Screen one graph on every engine, or on those of one name."""
         for engines in self._screen.engines(graph):
             if engine not in ("", engines[0].name):
                 continue
-            name = variant_name(graph, engines[0])
-            if not self._screen.has_time:
-                self._refuse_untried(name)
-                continue
-            slower = self._slower_on(engines[0].name)
-            if not graph.is_exact and slower > FAR_TOO_SLOW:
-                why = f"the original takes {slower:.1f} times as long on this engine"
-                self.refused.append(Refusal(name, why))
-                continue
-            self._told.step(name)
-            try:
-                trial = self._screen.look(graph, engines)
-            except TradewindError as error:
-                self.refused.append(Refusal(name, reason_of(error)))
-                continue
-            if trial.plan != self._screen.baseline.trial.plan:
-                self._keep(trial)
+            if self._can_wait(graph, engines[0].name):
+                self._later.append((graph, engines))
+            else:
+                self._look_on(graph, engines)
+
+    def _look_on(self, graph: Graph, engines: list[Engine]) -> None:
+        """Screen one graph on one engine."""
+        name = variant_name(graph, engines[0])
+        if not self._screen.has_time:
+            self._refuse_untried(name)
+            return
+        slower = self._slower_on(engines[0].name)
+        if not graph.is_exact and slower > FAR_TOO_SLOW:
+            why = f"the original takes {slower:.1f} times as long on this engine"
+            self.refused.append(Refusal(name, why))
+            return
+        self._told.step(name)
+        try:
+            trial = self._screen.look(graph, engines)
+        except TradewindError as error:
+            self.refused.append(Refusal(name, reason_of(error)))
+            return
+        if trial.plan != self._screen.baseline.trial.plan:
+            self._keep(trial)
+
+    def _can_wait(self, graph: Graph, engine: str) -> bool:
+        """Say whether something else is likelier to help.
+
+        Where int8 gains much and loses next to nothing, the graph in float will not catch up with
+        it; nor will one engine with another that was clearly ahead with int8 before.
+        """
+        cost, baseline = cost_of(self._job), self._screen.baseline.trial
+        rounded = [one for one in self.trials if not one.plan.last.graph.is_exact]
+        is_good = any(
+            one.select is not None
+            and one.select.drop < self._job.budget.max_drop / 2
+            and cost(one) < MUCH * cost(baseline)
+            for one in rounded
+        )
+        if not is_good or graph.is_exact:
+            return is_good
+        seen = [(cost(one), one.plan.last.engine.name) for one in rounded]
+        here = min((found for found, name in seen if name == engine), default=0.0)
+        return here > AHEAD * min(seen)[0]
+
+    def _look_again(self) -> None:
+        """Look at what could wait."""
+        waiting, self._later = self._later, []
+        for graph, engines in waiting:
+            self._look_on(graph, engines)
 
     def _slower_on(self, engine: str) -> float:
         """Return how much slower the original is on an engine, in its best arithmetic there."""

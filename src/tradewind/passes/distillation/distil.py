@@ -57,10 +57,10 @@ class Distil(Pass):
     time_s: float = 300.0  # of the whole pass; the learning rate is planned for it
     epochs: int = 60  # rounds through the examples, at most
     examples: int = 20_000
-    batch: int = 128
-    learning_rate: float = 1e-3  # highest of the cycle; a tenth of it where weights are rounded
+    batch: int = 64
+    learning_rate: float = 5e-4  # highest of the cycle; a tenth of it where weights are rounded
     optimizer: Optimizer = "adamw"
-    temperature: float = 2.0  # of the softmax over class scores
+    temperature: float = 4.0  # of the softmax over class scores
     augment: bool = True  # variants of inputs, where the teacher answers them as it does the input
     variants: int = 8  # of each example, the example among them; their answers are kept
     precision: Literal["measured", "f32"] = "measured"  # measured: bf16 products where faster

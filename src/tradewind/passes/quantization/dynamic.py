@@ -1,8 +1,6 @@
 """Dynamic int8 by ONNX Runtime's quantizer."""
 
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar, Literal, final
 
 import onnx
@@ -13,6 +11,7 @@ from tradewind.passes.contract import Change, Needs, Observed, Pass
 from tradewind.passes.quantization.front_end import FrontEnd, front_end
 from tradewind.passes.quantization.preparing import prepared, quantized
 from tradewind.passes.silence import silenced
+from tradewind.temporary import temporary_folder
 
 
 @final
@@ -39,8 +38,8 @@ class QuantizeDynamic(Pass):
         from onnxruntime import quantization as ortq
 
         proto = prepared(model)
-        with tempfile.TemporaryDirectory(prefix="tradewind-") as folder, silenced():
-            path = Path(folder) / "quantized.onnx"
+        with temporary_folder() as folder, silenced():
+            path = folder / "quantized.onnx"
             try:
                 ortq.quantize_dynamic(
                     proto,

@@ -1,8 +1,6 @@
 """Static int8 by ONNX Runtime's quantizer."""
 
-import tempfile
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import ClassVar, Literal, final
 
 import onnx
@@ -16,6 +14,7 @@ from tradewind.passes.quantization.preparing import prepared, quantized
 from tradewind.passes.quantization.ranges import Calibration, Ranges, Rule, observed_ranges
 from tradewind.passes.quantization.smooth import smooth
 from tradewind.passes.silence import silenced
+from tradewind.temporary import temporary_folder
 
 _MIN_OPSET = 13
 """Before it, weights cannot be dequantized channel by channel."""
@@ -85,8 +84,8 @@ class QuantizeStatic(Pass):
 
         kinds = {"u8": ortq.QuantType.QUInt8, "s8": ortq.QuantType.QInt8}
         method = ortq.CalibrationMethod.MinMax  # of what is read back: ranges and nothing else
-        with tempfile.TemporaryDirectory(prefix="tradewind-") as folder, silenced():
-            path, known = Path(folder) / "quantized.onnx", Path(folder) / "ranges.json"
+        with temporary_folder() as folder, silenced():
+            path, known = folder / "quantized.onnx", folder / "ranges.json"
             try:
                 save_tensors_data(ortq.calibrate.TensorsData(method, ranges.pairs()), known)
                 ortq.quantize_static(

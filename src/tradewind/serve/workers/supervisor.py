@@ -3,11 +3,9 @@
 import itertools
 import logging
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +17,7 @@ from typing import final
 from tradewind.serve.port import ClaimedPort
 from tradewind.serve.workers.ledger import Ledger
 from tradewind.serve.workers.worker import Worker
+from tradewind.temporary import temporary_folder
 
 _log = logging.getLogger("tradewind.serve")
 
@@ -83,7 +82,8 @@ class Supervisor:
         """
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop.set())
-        with _folder() as folder, _pipe() as (life, alive):
+        shared = _SHARED if os.access(_SHARED, os.W_OK) else None
+        with temporary_folder(shared) as folder, _pipe() as (life, alive):
             try:
                 return self._look_after(Ledger(folder), folder, life, on_ready)
             finally:
@@ -194,16 +194,6 @@ def _nodes() -> dict[int, int]:
     for path in Path("/sys/devices/system/node").glob("node[0-9]*/cpu[0-9]*"):
         found[int(path.name.removeprefix("cpu"))] = int(path.parent.name.removeprefix("node"))
     return found
-
-
-@contextmanager
-def _folder() -> Iterator[Path]:
-    where = _SHARED if os.access(_SHARED, os.W_OK) else None
-    folder = Path(tempfile.mkdtemp(prefix="tradewind-", dir=where))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
