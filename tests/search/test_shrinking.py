@@ -4,7 +4,7 @@ from tests.search.stage import two_classes
 
 from tradewind.passes import PASSES, Distil, DropBlocks, PruneChannels
 from tradewind.search.candidates import Graph
-from tradewind.search.shrinking import limit_s, recipes, within
+from tradewind.search.shrinking import has_time, limit_s, recipes, within
 
 BY_NAME = {case.name: case for case in CASES}
 
@@ -53,7 +53,7 @@ def test_with_little_time_less_is_cut_and_more_of_the_time_trains() -> None:
         assert isinstance(cut, DropBlocks)
         assert isinstance(train, Distil)
         found[left_s] = cut.keep, round(train.time_s / left_s, 6)
-    assert found == {100.0: (0.5, 0.6), 2000.0: (0.25, 0.35)}
+    assert found == {100.0: (0.5, 0.7), 2000.0: (0.25, 0.35)}
 
 
 def test_training_has_time_to_end_by_itself() -> None:
@@ -64,6 +64,14 @@ def test_training_has_time_to_end_by_itself() -> None:
         assert step.time_s <= 300
         assert step.time_s < limit_s(step, left_s) <= left_s
     assert within(DropBlocks(), 1.0) == DropBlocks()
+
+
+def test_half_a_training_is_not_begun() -> None:
+    recipe = (DropBlocks(), Distil(time_s=70))
+    assert has_time(recipe, 100.0)
+    assert has_time(recipe, 45.0)
+    assert not has_time(recipe, 43.0)
+    assert has_time((DropBlocks(),), 1.0)
 
 
 def test_smaller_graphs_of_one_search_have_different_names() -> None:

@@ -3,6 +3,7 @@
 from typing import cast
 
 import numpy as np
+import pytest
 from tests.search.stage import Clock, Lossy, baseline, job, machine
 from tests.search.test_cascades import SCORES, cheap_and_original
 
@@ -50,7 +51,7 @@ class Written:
         if self.breaks:
             raise UnsupportedModel("model", "stages", "none")
         self.measured_plans.append(plan)
-        return Trial(plan, Load(64, 1), 0.2, 0.2, 0.2)
+        return Trial(plan, Load(64, 1), 0.2, 0.2, 0.2, asked=asked)
 
 
 class _Kept:
@@ -106,7 +107,15 @@ def test_cascades_of_what_was_looked_at_are_measured(random: np.random.Generator
     attempts._try_cascades()
     found = attempts.trials[1:]
     assert found
-    assert [one.plan for one in found] == screen.measured_plans
+    # one threshold is timed, the safest; from it follows what the others cost
+    assert screen.measured_plans == [found[0].plan]
+    assert len(found) > 1
+    asked = [one.asked[0] for one in found]
+    assert asked == sorted(asked, reverse=True)
+    assert [one.example_s for one in found] == sorted([one.example_s for one in found])[::-1]
+    cheap = attempts.trials[0].latency_s
+    expected = 0.2 * (cheap + asked[-1]) / (cheap + asked[0])
+    assert found[-1].example_s == pytest.approx(expected)
     assert all(one.plan.is_cascade and one.select is not None for one in found)
     assert len({one.name for one in found}) == len(found)
     assert attempts.is_complete

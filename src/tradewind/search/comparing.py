@@ -183,6 +183,26 @@ class Comparison:
         )
 
 
+def at_another_threshold(trial: Trial, plan: Plan, asked: tuple[float, ...], share: float) -> Trial:
+    """Return a cascade that was looked at, with other rules, without timing it again.
+
+    Args:
+        trial: the cascade.
+        plan: the same stages with other rules.
+        asked: share of the examples that reaches each stage after the first.
+        share: what it is expected to cost in units of what `trial` was expected to.
+    """
+    return replace(
+        trial,
+        plan=_settled(plan, trial.load, asked),
+        asked=asked,
+        latency_s=trial.latency_s * share,
+        example_s=trial.example_s * share,
+        cpu_s=trial.cpu_s * share,
+        refusals=[],
+    )
+
+
 def sizes_for(job: Job) -> tuple[int, ...]:
     """Return the batch sizes to try where the graph itself has no size of its own."""
     return (*BATCH_SIZES, *LARGE_BATCH_SIZES) if job.budget.decides_under_load else BATCH_SIZES

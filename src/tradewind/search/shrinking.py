@@ -8,12 +8,15 @@ from tradewind.search.settings import Effort
 
 _WEIGHTED = ("Conv", "MatMul", "Gemm")
 
-_AT_LEAST = 0.6
+_AT_LEAST = 0.7
 """Share of the time left that training one student takes where there is time for one only."""
 _EACH = 0.35
 """The same where there is time for two."""
 _ENOUGH = 150_000
 """Answers of the teacher after which a student of a quarter of the size comes close to it."""
+
+_MOST = 0.8
+"""Of the time left when training begins; looking at the student takes the rest."""
 
 Recipe = tuple[Pass, ...]
 """Passes one after the other, from the graph that all variants start from."""
@@ -60,8 +63,13 @@ def _seen(keep: float, time_s: float, per_s: float) -> float:
 def within(step: Pass, left_s: float) -> Pass:
     """Return a step that ends by itself in the time that is left, where it can be told to."""
     if isinstance(step, Distil):
-        return replace(step, time_s=min(step.time_s, 0.6 * left_s))
+        return replace(step, time_s=min(step.time_s, _MOST * left_s))
     return step
+
+
+def has_time(recipe: Recipe, left_s: float) -> bool:
+    """Say whether what a recipe makes can be any good: half a training is wasted time."""
+    return all(_MOST * left_s >= step.time_s / 2 for step in recipe if isinstance(step, Distil))
 
 
 def limit_s(step: Pass, left_s: float) -> float:

@@ -8,8 +8,9 @@ from tradewind.errors import TradewindError
 from tradewind.model import Model
 from tradewind.passes import Pass, RevertLayers
 from tradewind.search.candidates import Graph, quantizers, short, variant_name
-from tradewind.search.cascades import propose
+from tradewind.search.cascades import Proposal, propose
 from tradewind.search.certifying import WORTHWHILE
+from tradewind.search.comparing import at_another_threshold
 from tradewind.search.costs import cost_of
 from tradewind.search.job import Job
 from tradewind.search.making import Maker
@@ -17,7 +18,7 @@ from tradewind.search.mixing import Mixer, mixable
 from tradewind.search.progress import Progress
 from tradewind.search.screening import Screen, reason_of
 from tradewind.search.settings import SHARES
-from tradewind.search.shrinking import Recipe, limit_s, recipes, within
+from tradewind.search.shrinking import Recipe, has_time, limit_s, recipes, within
 from tradewind.search.trials import Trial
 
 _LEAST_S = 1.0
@@ -86,7 +87,10 @@ class Attempts:
         maker.teacher = self._teacher()
         per_s = 1 / self._screen.baseline.trial.example_s
         for recipe in recipes(job.model, job.settings.effort, self._left_s, per_s):
-            self._make(maker, base, recipe, quantizer=self._best_quantizer(likely))
+            if has_time(recipe, self._left_s):
+                self._make(maker, base, recipe, quantizer=self._best_quantizer(likely))
+            else:
+                self._refuse_untried(_named(recipe))
         self._look_again()
         for step in quantizers(job.model, job.settings.effort, job.hardware):
             if step not in likely:
@@ -121,7 +125,7 @@ class Attempts:
             engine: the name of the only one to look at it on; all when empty.
         """
         graph = base
-        name = ", ".join(short(step) for step in recipe)
+        name = _named(recipe)
         for planned in (*recipe, *([quantizer] if quantizer else [])):
             if self._left_s <= _LEAST_S:
                 self._refuse_untried(name)
@@ -264,18 +268,29 @@ class Attempts:
         proposals = propose(self._job, screen.scores, screen.baseline.trial, self.trials)
         if not proposals:
             self.refused.append(Refusal(CASCADE, _NO_CASCADE))
+        looked: dict[str, tuple[Proposal, Trial]] = {}  # by the names of the stages
         for proposal in proposals:
-            if not screen.has_time:
+            known = looked.get(proposal.plan.name)
+            if known is None and not screen.has_time:
                 self._refuse_untried(proposal.name)
                 continue
-            self._told.step(proposal.name)
             try:
-                trial = screen.cascade(proposal.plan, proposal.asked)
+                trial = self._cascade(proposal, known)
             except TradewindError as error:
                 self.refused.append(Refusal(proposal.name, reason_of(error)))
                 continue
             trial.name, trial.select = proposal.name, proposal.select
+            looked.setdefault(proposal.plan.name, (proposal, trial))
             self._keep(trial)
+
+    def _cascade(self, proposal: Proposal, known: tuple[Proposal, Trial] | None) -> Trial:
+        """Look at a cascade, or work out from the same stages what another threshold costs."""
+        if known is None:
+            self._told.step(proposal.name)
+            return self._screen.cascade(proposal.plan, proposal.asked)
+        before, trial = known
+        share = proposal.cost / before.cost
+        return at_another_threshold(trial, proposal.plan, proposal.asked, share)
 
     def _refuse_untried(self, name: str) -> None:
         self.refused.append(Refusal(name, _NO_TIME))
@@ -294,3 +309,7 @@ class Attempts:
             self._extend(self._screened)
         if cost(best) < cost(baseline):
             self._told.best(f"{best.name}, about {cost(baseline) / cost(best):.1f} times")
+
+
+def _named(recipe: Recipe) -> str:
+    return ", ".join(short(step) for step in recipe)
