@@ -6,7 +6,7 @@ runtime shows as a difference.
 
 import numpy as np
 
-from tradewind.importers.forests.forest import LEAF, Forest, Tree
+from tradewind.importers.forests.forest import LEAF, Forest, Part, Statistic, Tree
 from tradewind.importers.forests.writing import ZERO
 from tradewind.tensors import Array, Tensors
 
@@ -18,7 +18,7 @@ def answer(forest: Forest, inputs: Tensors) -> dict[str, Array]:
 
 
 def rows_of(forest: Forest, inputs: Tensors) -> Array:
-    """Return float64[N, features] with NaN for all that is missing and codes for categories."""
+    """Return float64[N, features + statistics], NaN for missing values, codes for categories."""
     if forest.is_matrix:
         rows = np.array(inputs["input"], np.float64)
     else:
@@ -31,7 +31,25 @@ def rows_of(forest: Forest, inputs: Tensors) -> Array:
             column[np.abs(column) <= ZERO] = np.nan
         if feature.rounding is not None:
             column[:] = np.floor(column) if feature.rounding == "down" else np.trunc(column)
-    return rows
+    found = [_looked_up(forest, one, rows) for one in forest.statistics]
+    return np.concatenate([rows, *found], axis=1)
+
+
+def _looked_up(forest: Forest, statistic: Statistic, rows: Array) -> Array:
+    """Return float64[N, 1], what a statistic says of each row."""
+    table = dict(zip(map(tuple, statistic.places.tolist()), statistic.values, strict=True))
+
+    def taken(part: Part, value: float) -> int:
+        if part.above is not None:
+            return int(part.missing_yes if np.isnan(value) else value > np.float32(part.above))
+        if part.category is not None:
+            return int(value == part.category)
+        return (
+            len(forest.features[part.feature].categories or ()) if np.isnan(value) else int(value)
+        )
+
+    keys = [tuple(taken(part, row[part.feature]) for part in statistic.parts) for row in rows]
+    return np.array([[table.get(key, np.nan)] for key in keys], np.float64)
 
 
 def _codes(forest: Forest, inputs: Tensors, number: int) -> Array:

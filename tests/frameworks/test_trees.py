@@ -19,6 +19,8 @@ from tradewind.tensors import Array, Datatype
 DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "nsl_kdd"
 ROWS = 4000
 
+CTR = ("ctr", "ctr-multiclass", "ctr-regression", "ctr-pairs", "ctr-lossguide")
+"""With statistics of categories."""
 MODELS = {
     "xgboost": (
         *("regression", "binary", "multiclass", "ranking", "categories", "onehot"),
@@ -31,6 +33,7 @@ MODELS = {
     "catboost": (
         *("regression", "binary", "multiclass", "ranking", "onehot", "poisson"),
         *("lossguide", "stump", "missing-high"),
+        *CTR,
     ),
 }
 ENDINGS = {"xgboost": ("json", "ubj"), "lightgbm": ("txt",), "catboost": ("cbm", "json")}
@@ -39,7 +42,8 @@ FILES = [
     for library, names in MODELS.items()
     for name in names
     for ending in ENDINGS[library]
-    if (library, name, ending) != ("catboost", "onehot", "cbm")  # which does not keep the texts
+    # `.cbm` does not keep the texts
+    if ending != "cbm" or not name.startswith(("onehot", "ctr"))
 ]
 
 
@@ -127,20 +131,29 @@ def test_categories_become_inputs_of_texts(library: str, folders: dict[str, Path
     assert len(specs) == 9
 
 
-@pytest.mark.parametrize(
-    ("name", "ending", "message"),
-    [
-        ("ctr", "json", "statistic of the training data"),
-        ("ctr", "cbm", "statistic of the training data"),
-        ("onehot", "cbm", "pool=train_pool"),
-    ],
-)
-def test_what_catboost_keeps_in_tables_is_refused_with_the_reason(
-    name: str, ending: str, message: str, folders: dict[str, Path]
+@pytest.mark.parametrize("name", ["onehot", "ctr", "ctr-regression"])
+def test_categories_whose_texts_are_not_kept_are_refused(
+    name: str, folders: dict[str, Path]
 ) -> None:
     folder = made("catboost", folders)
-    with pytest.raises(ModelError, match=message):
-        load_model(folder / f"{name}.{ending}")
+    with pytest.raises(ModelError, match="pool=train_pool"):
+        load_model(folder / f"{name}.cbm")
+
+
+def test_statistics_of_catboost_are_of_every_kind(folders: dict[str, Path]) -> None:
+    folder = made("catboost", folders)
+    kinds: set[str] = set()
+    elements: set[tuple[str, ...]] = set()
+    for name in CTR:
+        document = json.loads((folder / f"{name}.json").read_text())
+        for ctr in document["features_info"]["ctrs"]:
+            kinds.add(ctr["ctr_type"])
+            elements.add(tuple(one["combination_element"] for one in ctr["elements"]))
+    assert kinds == {"Borders", "Buckets", "BinarizedTargetMeanValue", "Counter"}
+    assert {"float_feature", "cat_feature_exact_value"} <= {
+        one for many in elements for one in many
+    }
+    assert any(many.count("cat_feature_value") > 1 for many in elements)
 
 
 def test_lightgbm_formulas_at_leaves_are_refused(folders: dict[str, Path]) -> None:

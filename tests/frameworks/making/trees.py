@@ -159,6 +159,40 @@ def _catboost(folder: Path, frame: pd.DataFrame, mixed: pd.DataFrame, targets: A
     train(
         "ctr", mixed, targets["binary"], "Probability", loss_function="Logloss", one_hot_max_size=2
     )
+    train(
+        "ctr-multiclass",
+        mixed,
+        named,
+        "Probability",
+        loss_function="MultiClass",
+        max_ctr_complexity=1,
+        simple_ctr=["Borders", "Buckets"],
+        counter_calc_method="SkipTest",
+    )
+    kinds = ["Borders", "Buckets", "BinarizedTargetMeanValue", "Counter"]
+    train(
+        "ctr-regression",
+        mixed,
+        regression,
+        "RawFormulaVal",
+        loss_function="RMSE",
+        one_hot_max_size=12,  # flags and protocols, beside statistics of services
+        max_ctr_complexity=4,
+        model_size_reg=0,
+        simple_ctr=kinds,
+        combinations_ctr=kinds,
+        counter_calc_method="Full",
+    )
+    train(
+        "ctr-pairs",
+        mixed[["count", *TEXTS]],
+        regression,
+        "RawFormulaVal",
+        loss_function="RMSE",
+        max_ctr_complexity=3,
+        model_size_reg=0,
+    )
+    train("ctr-lossguide", mixed, regression, "RawFormulaVal", grow_policy="Lossguide")
     train("poisson", frame, regression, "Exponent", loss_function="Poisson")
     train("lossguide", frame, regression, "RawFormulaVal", grow_policy="Lossguide")
     train("stump", frame, regression, "RawFormulaVal", iterations=1, depth=1)

@@ -30,6 +30,8 @@ def questions(forest: Forest, seed: int, *, infinite: bool) -> list[dict[str, Ar
         picked = [random.choice(values, ROWS) for values in columns]
         if question % 2:
             picked = [_with_missing(forest, i, one, random) for i, one in enumerate(picked)]
+        if forest.statistics:
+            _combine(forest, picked, random)
         found.append(_inputs(forest, picked))
     specials = [np.nan, 0.0, 1e30, -1e30, *((np.inf, -np.inf) if infinite else ())]
     if forest.weights is not None:
@@ -60,6 +62,15 @@ def _values(forest: Forest, number: int, random: np.random.Generator) -> Array:
         [
             np.zeros(1, np.float32),
             *(tree.threshold[tree.feature == number] for tree in forest.trees),
+            np.array(
+                [
+                    part.above
+                    for statistic in forest.statistics
+                    for part in statistic.parts
+                    if part.feature == number and part.above is not None
+                ],
+                np.float32,
+            ),
         ]
     )
     bounds = np.unique(bounds)
@@ -70,6 +81,28 @@ def _values(forest: Forest, number: int, random: np.random.Generator) -> Array:
         up, down = (np.nextafter(bounds, np.float32(end)) for end in (np.inf, -np.inf))
     around = random.normal(size=64) * float(np.abs(bounds).max() or 1)
     return np.concatenate([bounds, up, down, around]).clip(-largest, largest).astype(np.float32)
+
+
+def _combine(forest: Forest, columns: list[Array], random: np.random.Generator) -> None:
+    """Let half of the rows hold a combination that was counted, which chance would rarely give."""
+    for row in np.flatnonzero(random.random(ROWS) < 0.5):
+        statistic = forest.statistics[random.integers(len(forest.statistics))]
+        codes = statistic.places[random.integers(len(statistic.places))].tolist()
+        for part, code in zip(statistic.parts, codes, strict=True):
+            categories = forest.features[part.feature].categories
+            if part.above is not None:
+                columns[part.feature][row] = _beside(part.above, is_above=bool(code))
+            elif categories is not None and (part.category is None or code):
+                chosen = code if part.category is None else part.category
+                columns[part.feature][row] = categories[chosen]
+
+
+def _beside(border: float, *, is_above: bool) -> np.float32:
+    """Return the border, or the next number above; above the largest only NaN may count."""
+    at = np.float32(border)
+    if at == np.finfo(np.float32).max:
+        return np.float32(np.nan) if is_above else at
+    return np.nextafter(at, np.float32(np.inf)) if is_above else at
 
 
 def _with_missing(forest: Forest, number: int, values: Array, random: np.random.Generator) -> Array:

@@ -10,7 +10,8 @@ from typing import Any, final
 import numpy as np
 
 from tradewind.errors import ModelError
-from tradewind.importers.forests.forest import LEAF, Feature, Forest, Link, Tree, check_tree
+from tradewind.importers.forests.catboost_statistics import KEEP_TEXTS, Element, Statistics
+from tradewind.importers.forests.forest import LEAF, Feature, Forest, Link, Part, Tree, check_tree
 from tradewind.tensors import Array
 
 _EXP = ("Poisson", "Tweedie")
@@ -35,10 +36,6 @@ _IDENTITY = (
     "QuerySoftMax",
     "StochasticRank",
     "LambdaMart",
-)
-_KEEP_TEXTS = (
-    "where it was trained, write `model.save_model('model.json', format='json', pool=train_pool)`: "
-    "only with the pool does the file say which texts the categories are."
 )
 MAX_DEPTH = 16
 
@@ -94,6 +91,7 @@ class _Reading:
         }
         # the categories that each column is asked for, in the order of their codes
         self._asked: dict[int, dict[int, int]] = {}
+        self._statistics = Statistics(document, self._known, where)
 
     def forest(self) -> Forest:
         scale, bias = self._document["scale_and_bias"]
@@ -104,7 +102,7 @@ class _Reading:
             base = np.resize(base, len(classes)) if len(base) == 1 else base
         raw = self._document.get("oblivious_trees")
         nested = self._document.get("trees") or ()
-        count = len(self._floats) + len(self._texts)
+        count = len(self._floats) + len(self._texts) + len(self._statistics)
         trees = []
         for number, one in enumerate(raw if raw is not None else nested):
             where = f"{self._where}: tree {number}"
@@ -113,7 +111,9 @@ class _Reading:
             if len(base) == 1 != tree.width:
                 base = np.resize(base, tree.width)
             trees.append(check_tree(tree, count, len(base), where))
-        return Forest(self._features(), tuple(trees), ">", base, link, classes)
+        statistics = self._statistics.coded(self._part, self._code)
+        features = self._features()  # which know the categories that trees and statistics ask for
+        return Forest(features, tuple(trees), ">", base, link, classes, statistics=statistics)
 
     def _link(self) -> tuple[Link, tuple[object, ...] | None]:
         about = self._document["model_info"]
@@ -168,25 +168,40 @@ class _Reading:
         """Return feature, threshold, where missing values go, and the category or -1."""
         kind = split["split_type"]
         if kind == "FloatFeature":
-            feature = self._floats[split["float_feature_index"]]
-            is_yes = feature.get("nan_value_treatment") == "AsTrue"
-            return int(feature["flat_feature_index"]), float(split["border"]), is_yes, -1
+            return *self._bound(split), -1
         if kind == "OneHotFeature":
             column = int(split["cat_feature_index"])
-            value = int(split["value"]) & 0xFFFFFFFF
-            if value not in self._known:
-                got = "numbers that they were hashed to"
-                raise ModelError(where, "the texts of its categories", got, _KEEP_TEXTS)
             flat = int(self._texts[column]["flat_feature_index"])
-            asked = self._asked.setdefault(flat, {})
-            return flat, 0.0, False, asked.setdefault(value, len(asked))
-        raise ModelError(
-            where,
-            "splits by numbers or single categories",
-            f"{kind}, a statistic of the training data over (combinations of) categories",
-            "train it with `one_hot_max_size` above the number of categories; ONNX has no "
-            "operator for such tables.",
-        )
+            return flat, 0.0, False, self._code(column, int(split["value"]), where)
+        if kind == "OnlineCtr":
+            number, border, is_yes = self._statistics.question(split, where)
+            return len(self._floats) + len(self._texts) + number, border, is_yes, -1
+        raise ModelError(where, "splits by numbers, categories or their statistics", str(kind))
+
+    def _bound(self, split: Mapping[str, Any]) -> tuple[int, float, bool]:
+        """Return feature, threshold, and where missing values go."""
+        feature = self._floats[split["float_feature_index"]]
+        is_yes = feature.get("nan_value_treatment") == "AsTrue"
+        return int(feature["flat_feature_index"]), float(split["border"]), is_yes
+
+    def _code(self, column: int, value: int, where: str = "") -> int:
+        """Return the code of a category, by its hash."""
+        if value & 0xFFFFFFFF not in self._known:
+            got = "numbers that they were hashed to"
+            raise ModelError(where or self._where, "the texts of its categories", got, KEEP_TEXTS)
+        asked = self._asked.setdefault(int(self._texts[column]["flat_feature_index"]), {})
+        return asked.setdefault(value & 0xFFFFFFFF, len(asked))
+
+    def _part(self, element: Element) -> Part:
+        """Return what a combination takes from a column."""
+        if element["combination_element"] == "float_feature":
+            feature, border, is_yes = self._bound(element)
+            return Part(feature, border, None, is_yes)
+        column = int(element["cat_feature_index"])
+        feature = int(self._texts[column]["flat_feature_index"])
+        if element["combination_element"] == "cat_feature_value":
+            return Part(feature)
+        return Part(feature, None, self._code(column, int(element["value"])))
 
     def _features(self) -> tuple[Feature, ...]:
         count = len(self._floats) + len(self._texts)

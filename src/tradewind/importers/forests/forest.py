@@ -1,6 +1,7 @@
 """Decision trees as plain arrays, with what is done before and after them."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, final
 
@@ -65,6 +66,57 @@ class Feature:
 
 
 @final
+@dataclass(frozen=True)
+class Part:
+    """What a combination takes from one column: its category, or whether something holds of it.
+
+    Args:
+        feature: the number of the column.
+        above: where it is not None, only whether the value is above it counts.
+        category: where it is not None, only whether the column holds this code counts.
+        missing_yes: whether a missing value counts as above.
+    """
+
+    feature: int
+    above: float | None = None
+    category: int | None = None
+    missing_yes: bool = False
+
+    def size(self, features: Sequence[Feature]) -> int:
+        """Return how many answers there are; the last is 'none of them' where all codes count."""
+        if self.above is not None or self.category is not None:
+            return 2
+        return len(features[self.feature].categories or ()) + 1
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Statistic:
+    """A number that is looked up by what several columns hold together.
+
+    Where they hold what is in none of the rows of `places`, the number is missing.
+
+    Args:
+        parts: what is taken from the columns.
+        places: int64[rows, parts]: codes, or 1 where the answer is yes.
+        values: float32[rows]: the numbers.
+    """
+
+    parts: tuple[Part, ...]
+    places: Array
+    values: Array
+
+    def sizes(self, features: Sequence[Feature]) -> tuple[int, ...]:
+        """Return how many answers each part has."""
+        return tuple(part.size(features) for part in self.parts)
+
+    def strides(self, features: Sequence[Feature]) -> tuple[int, ...]:
+        """Return how many combinations of the parts that follow there are to each answer."""
+        sizes = self.sizes(features)
+        return tuple(math.prod(sizes[place + 1 :]) for place in range(len(sizes)))
+
+
+@final
 @dataclass(frozen=True, eq=False)
 class Forest:
     """Trees that are added up.
@@ -79,6 +131,7 @@ class Forest:
         scale: what a sum is multiplied by before `link`.
         missing: the number that stands for a missing value besides NaN; None if none does.
         weights: float64[features, outputs] of a linear model, which has no trees.
+        statistics: what nodes ask for beyond the features, whose numbers they continue.
     """
 
     features: tuple[Feature, ...]
@@ -90,6 +143,7 @@ class Forest:
     scale: float = 1.0
     missing: float | None = None
     weights: Array | None = None
+    statistics: tuple[Statistic, ...] = ()
 
     @property
     def outputs(self) -> int:

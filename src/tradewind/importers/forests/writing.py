@@ -8,13 +8,15 @@ a library may add in float64: with a thousand trees that changes the sixth or se
 """
 
 import json
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
 from tradewind.importers.forests.forest import Forest
+from tradewind.importers.forests.lookup import with_statistics
+from tradewind.importers.forests.nodes import Nodes
 from tradewind.importers.forests.numbering import DOMAIN, ensemble, has_sets, regressor
 from tradewind.tensors import Array
 
@@ -33,7 +35,7 @@ def write(forest: Forest) -> onnx.ModelProto:
     its name, [N, 1]. Outputs: `label` and `probabilities` of a classifier, else `prediction`.
     """
     graph = _Graph(forest)
-    rows = graph.rows()
+    rows = with_statistics(graph, forest, graph.rows())
     sums = graph.sums(rows)
     outputs = graph.predictions(sums) if forest.classes is None else graph.classified(sums)
     proto = helper.make_model(
@@ -54,34 +56,14 @@ def _plain(label: object) -> object:
     return label.item() if isinstance(label, np.generic) else label
 
 
-class _Graph:
-    """A graph that grows node by node."""
+@final
+class _Graph(Nodes):
+    """The graph of one forest."""
 
     def __init__(self, forest: Forest) -> None:
+        super().__init__({MATRIX} if forest.is_matrix else {f.name for f in forest.features})
         self.forest = forest
-        self.nodes: list[onnx.NodeProto] = []
-        self.constants: list[onnx.TensorProto] = []
         self.has_sets = has_sets(forest)
-        self._taken = {MATRIX} if forest.is_matrix else {f.name for f in forest.features}
-
-    def add(self, kind: str, inputs: list[str], output: str = "", **attributes: Any) -> str:
-        """Add a node and return the name of its output."""
-        name = self.free(output or kind.lower())
-        self.nodes.append(helper.make_node(kind, inputs, [name], name=name, **attributes))
-        return name
-
-    def constant(self, array: Array) -> str:
-        name = self.free("constant")
-        self.constants.append(numpy_helper.from_array(array, name))
-        return name
-
-    def free(self, wanted: str) -> str:
-        name, number = wanted, 1
-        while name in self._taken:
-            number += 1
-            name = f"{wanted}_{number}"
-        self._taken.add(name)
-        return name
 
     def inputs(self) -> list[onnx.ValueInfoProto]:
         forest = self.forest
