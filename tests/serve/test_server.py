@@ -232,6 +232,17 @@ def test_the_metrics_can_be_parsed(server: Child) -> None:
     }
 
 
+def test_what_is_no_request_counts_as_refused(server: Child) -> None:
+    invalid = 'tradewind_requests_refused_total{model="",reason="invalid"}'
+    counts = []
+    for _ in range(2):
+        with socket.create_connection(("127.0.0.1", server.port), timeout=30) as line:
+            line.sendall(b"garbage\r\n\r\n")
+            assert line.recv(100).startswith(b"HTTP/1.1 400 ")
+        counts.append(server.metric(invalid))
+    assert counts[1] == counts[0] + 1
+
+
 def test_an_unknown_model_counts_without_its_name(server: Child) -> None:
     name = secrets.token_hex(8)
     server.ask(f"/v2/models/{name}/infer", b"{}")

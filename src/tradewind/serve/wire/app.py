@@ -95,6 +95,9 @@ class App:
             if isinstance(visit, Watched) and self._watch is not None:
                 self._watch.close(visit.account)
 
+    def unreadable(self) -> None:
+        self._metrics.refused_elsewhere[Reason.INVALID] += 1
+
     async def _infer(self, endpoint: Endpoint, visit: Visit, client: str) -> None:
         account = visit.account if isinstance(visit, Watched) else None
         arrival = Arrival(time.perf_counter(), visit.gone, client, account)

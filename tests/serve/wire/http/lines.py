@@ -26,10 +26,14 @@ class Desk:
     def __init__(self, answer: Answer | None = None) -> None:
         self.is_draining = False
         self.seen: list[tuple[str, str, bytes]] = []
+        self.unread = 0
         self._answer = answer or self._send_back
 
     async def __call__(self, visit: Visit) -> None:
         await self._answer(visit)
+
+    def unreadable(self) -> None:
+        self.unread += 1
 
     async def _send_back(self, visit: Visit) -> None:
         body = visit.received()

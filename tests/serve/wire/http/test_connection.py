@@ -164,6 +164,7 @@ def test_what_is_no_request_ends_the_connection(data: bytes, status: int) -> Non
         line.feed(post(b"smuggled"))
         assert [found for found, _ in line.answers()] == [200, status]
         assert [body for _, _, body in line.desk.seen] == [b"before"]
+        assert line.desk.unread == 1
         line.connection.expire()
         assert line.wire.is_closed
 

@@ -248,6 +248,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _refuse(self, status: int, text: str) -> None:
         """Answer what is no request, and close."""
+        self._site.app.unreadable()
         body = msgspec.json.encode({"error": text})
         self._write(self._site.replies.head(status, _JSON, "close", len(body)), body)
         self._fall_deaf()

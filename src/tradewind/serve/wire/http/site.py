@@ -19,6 +19,9 @@ class Application(Protocol):
     def __call__(self, visit: Visit) -> Coroutine[Any, Any, None]:
         """Respond to one request; never raises."""
 
+    def unreadable(self) -> None:
+        """Count a request that was refused before anybody could tell what it asks for."""
+
 
 class Guest(Protocol):
     """One connection, as the site sees it."""
