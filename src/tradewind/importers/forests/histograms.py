@@ -6,8 +6,7 @@ scikit-learn 1.9.
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, final
+from typing import Any
 
 import numpy as np
 
@@ -104,11 +103,11 @@ def forest_of(model: Any, where: str, *, are_rounded: bool = False) -> Forest:
 
 
 def _forest(model: Any, where: str, *, are_rounded: bool) -> Forest:
-    columns = _columns(model, where)
+    features, order = _columns(model, where)
     outputs = int(model.n_trees_per_iteration_)
     round_to = _nearest if are_rounded else rounded_down
     trees = tuple(
-        _tree(tree, columns, target, outputs, f"{where}: tree {target} of round {number}", round_to)
+        _tree(tree, order, target, outputs, f"{where}: tree {target} of round {number}", round_to)
         for number, group in enumerate(model._predictors)
         for target, tree in enumerate(group)
     )
@@ -116,40 +115,23 @@ def _forest(model: Any, where: str, *, are_rounded: bool) -> Forest:
     if hasattr(model, "classes_"):
         link: Link = "sigmoid" if outputs == 1 else "softmax"
         classes = tuple(model.classes_.tolist())
-        return Forest(columns.features, trees, "<=", base, link, classes, looks_up=True)
+        return Forest(features, trees, "<=", base, link, classes, looks_up=True)
     kind = type(model._loss.link).__name__
     if kind not in _LINKS:
         hint = "train it with a loss of scikit-learn's own."
         raise ModelError(where, f"one of {', '.join(_LINKS)} after the sums", kind, hint)
-    return Forest(columns.features, trees, "<=", base, _LINKS[kind], looks_up=True)
+    return Forest(features, trees, "<=", base, _LINKS[kind], looks_up=True)
 
 
-@final
-@dataclass(frozen=True, eq=False)
-class _Columns:
-    """The columns of an estimator, which inside of it come in another order.
-
-    Args:
-        features: in the order in which they are handed over.
-        order: which of them each column inside is; those of categories come first.
-        known: bool[columns inside, 256], the codes that are not missing values.
-    """
-
-    features: tuple[Feature, ...]
-    order: Array
-    known: Array
-
-
-def _columns(model: Any, where: str) -> _Columns:
+def _columns(model: Any, where: str) -> tuple[tuple[Feature, ...], Array]:
+    """Return the columns, and the number of each inside, where those of categories come first."""
     found = categories_of(model, where)
     features = tuple(
         Feature(f"x{column}", _written(found[column]) if column in found else None)
         for column in range(model.n_features_in_)
     )
     plain = [column for column in range(len(features)) if column not in found]
-    known, places = model._bin_mapper.make_known_categories_bitsets()
-    is_known = _bits(known)[places] if len(known) else np.zeros((len(features), 256), bool)
-    return _Columns(features, np.array([*found, *plain], np.int64), is_known)
+    return features, np.array([*found, *plain], np.int64)
 
 
 def _written(values: Array) -> tuple[str, ...] | tuple[float, ...]:
@@ -173,7 +155,7 @@ def _nearest(numbers: Array) -> Array:
 
 def _tree(
     tree: Any,
-    columns: _Columns,
+    order: Array,
     target: int,
     outputs: int,
     where: str,
@@ -188,14 +170,13 @@ def _tree(
     sets = {}
     for node in np.flatnonzero(is_set).tolist():
         chosen = _bits(tree.raw_left_cat_bitsets[[int(nodes["bitset_idx"][node])]])[0]
-        if missing_left[node]:
-            chosen = columns.known[inside[node]] & ~chosen
-        sets[node] = np.flatnonzero(chosen)
-    # a set holds what goes away from the missing values, because all that is unknown is one
+        sets[node] = np.flatnonzero(chosen ^ missing_left[node])
+    # a set holds what goes away from the missing values, because all that is unknown is one; the
+    # encoder before the trees knows every category, also those that were held out
     turned = is_set & missing_left
     return check_tree(
         Tree(
-            np.where(is_leaf, LEAF, columns.order[inside]),
+            np.where(is_leaf, LEAF, order[inside]),
             np.where(is_leaf | is_set, 0, round_to(nodes["num_threshold"])).astype(np.float32),
             np.where(turned, right, left),
             np.where(turned, left, right),
@@ -204,7 +185,7 @@ def _tree(
             target,
             sets,
         ),
-        len(columns.features),
+        len(order),
         outputs,
         where,
     )
