@@ -6,7 +6,7 @@ runtime shows as a difference.
 
 import numpy as np
 
-from tradewind.importers.forests.forest import LEAF, Forest, Part, Statistic, Tree
+from tradewind.importers.forests.forest import LEAF, Feature, Forest, Part, Statistic, Tree
 from tradewind.importers.forests.writing import ZERO
 from tradewind.tensors import Array, Tensors
 
@@ -20,9 +20,11 @@ def answer(forest: Forest, inputs: Tensors) -> dict[str, Array]:
 def rows_of(forest: Forest, inputs: Tensors) -> Array:
     """Return float64[N, features + statistics], NaN for missing values, codes for categories."""
     if forest.is_matrix:
-        rows = np.array(inputs["input"], np.float64)
+        columns = list(inputs["input"].T)
     else:
-        rows = np.stack([_codes(forest, inputs, i) for i in range(len(forest.features))], axis=1)
+        columns = [inputs[feature.name][:, 0] for feature in forest.features]
+    features = zip(forest.features, columns, strict=True)
+    rows = np.stack([_codes(feature, values) for feature, values in features], axis=1)
     if forest.missing is not None:
         rows[rows == np.float32(forest.missing)] = np.nan
     for number, feature in enumerate(forest.features):
@@ -52,9 +54,7 @@ def _looked_up(forest: Forest, statistic: Statistic, rows: Array) -> Array:
     return np.array([[table.get(key, np.nan)] for key in keys], np.float64)
 
 
-def _codes(forest: Forest, inputs: Tensors, number: int) -> Array:
-    feature = forest.features[number]
-    values = inputs[feature.name][:, 0]
+def _codes(feature: Feature, values: Array) -> Array:
     if feature.categories is None:
         return np.asarray(values, np.float64)
     codes = {value: float(code) for code, value in enumerate(feature.categories)}

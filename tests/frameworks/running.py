@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -31,3 +32,21 @@ def make(
         check=False,
     )
     assert not found.returncode, found.stderr[-3000:]
+
+
+def beside(name: str, code: str) -> str:
+    """Run code here, with an environment behind ours on the path; return what it wrote.
+
+    What both hold comes from ours.
+    """
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    behind = environment(name).folder / "lib" / version / "site-packages"
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.path.append({str(behind)!r}); {code}"],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert not done.returncode, (done.stdout + done.stderr)[-3000:]
+    return done.stdout

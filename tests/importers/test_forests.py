@@ -88,6 +88,25 @@ def test_numbers_that_stand_for_missing_values_are_missing(random: np.random.Gen
     assert_graph_answers(replace(forest, features=features))
 
 
+def test_numeric_categories_may_come_in_a_matrix(random: np.random.Generator) -> None:
+    forest = draw_forest(random, comparison="<=", has_sets=True)
+    codes = Feature("kind", tuple(random.permutation(10).astype(float) / 4 - 1))
+    for place in range(4):  # of the column among the others
+        order = np.insert(np.arange(3), place, 3)
+        trees = tuple(
+            replace(
+                tree,
+                feature=np.where(tree.feature < 0, -1, np.argsort(order)[tree.feature]),
+                missing_yes=tree.missing_yes & ~np.isin(np.arange(len(tree.feature)), [*tree.sets]),
+            )
+            for tree in forest.trees
+        )
+        features = tuple([*forest.features[:3], codes][number] for number in order)
+        joined = replace(forest, features=features, trees=trees, looks_up=True)
+        assert joined.is_matrix
+        assert_graph_answers(joined)
+
+
 def test_no_trees_single_leaves_and_linear_models_are_written(random: np.random.Generator) -> None:
     forest = draw_forest(random)
     assert_graph_answers(replace(forest, trees=()))

@@ -201,13 +201,6 @@ def test_an_element_type_that_is_made_in_another_way_is_refused(
         load_model(path)
 
 
-def test_trees_that_split_categories_are_refused_by_name(numbers: Array) -> None:
-    numbers[:, 0] = np.arange(len(numbers)) % 5
-    forest = HistGradientBoostingClassifier(max_iter=2, categorical_features=[0])
-    with pytest.raises(ModelError, match="categorical features in HistGradientBoosting"):
-        load_model(make_pipeline(forest).fit(numbers, numbers[:, 0] % 2))
-
-
 def test_trees_with_converters_of_an_older_operator_set_are_imported(numbers: Array) -> None:
     model = load_model(IsolationForest(n_estimators=3).fit(numbers))
     assert model.signature.outputs[0].name == "label"

@@ -1,7 +1,8 @@
-"""Boosted trees of other libraries as parts of estimators of scikit-learn.
+"""Boosted trees that skl2onnx does not know, as parts of estimators of scikit-learn.
 
-skl2onnx knows no boosted trees but those of scikit-learn. The trees of XGBoost, LightGBM and
-CatBoost are read here as from files of theirs, and their graph becomes a part of the whole.
+It knows no trees of other libraries, and no histogram gradient boosting that splits categories.
+Those of XGBoost, LightGBM and CatBoost are read here as from files of theirs, and their graph
+becomes a part of the whole.
 """
 
 import contextlib
@@ -18,6 +19,8 @@ from tradewind.errors import ModelError
 from tradewind.importers.catboost import forest_of as catboost_forest
 from tradewind.importers.composition import everything_in
 from tradewind.importers.forests.forest import Forest
+from tradewind.importers.forests.histograms import forest_of as histogram_forest
+from tradewind.importers.forests.histograms import is_histograms, splits_categories
 from tradewind.importers.forests.writing import MATRIX, write
 from tradewind.importers.lightgbm import forest_of as lightgbm_forest
 from tradewind.importers.xgboost import forest_of as xgboost_forest
@@ -32,13 +35,20 @@ _SUMS = "raw_scores"
 
 
 def boosted_steps(estimator: Any) -> list[Any]:
-    """Return the fitted models of other libraries inside an estimator, however deep."""
+    """Return the fitted models inside an estimator, however deep, whose trees are read here.
+
+    Histogram gradient boosting without categories is among them only beside one that has some:
+    skl2onnx knows one converter for each class.
+    """
     found = [part for part in everything_in(estimator) if _reader(part) is not None]
-    return [part for part in found if _is_fitted(part)]  # patterns to fit copies of are not
+    found = [part for part in found if _is_fitted(part)]  # patterns to fit copies of are not
+    if any(splits_categories(part) for part in found):
+        return found
+    return [part for part in found if not is_histograms(part)]
 
 
 def check_steps(steps: list[Any]) -> None:
-    """Raise unless every step takes a matrix of numbers, and its trees can be written.
+    """Raise unless the trees of every step can be written, and it takes what it is handed.
 
     Raises:
         ModelError: one does not; it says what to do.
@@ -54,7 +64,7 @@ def may_miss_zeros(steps: list[Any]) -> bool:
 
 @contextlib.contextmanager
 def registered(steps: list[Any], *, zeros_are_missing: bool) -> Iterator[None]:
-    """Let skl2onnx convert models of other libraries; afterwards it is as it was.
+    """Let skl2onnx convert models that it does not know; afterwards it is as it was.
 
     Args:
         steps: as `boosted_steps` returns them.
@@ -72,12 +82,12 @@ def registered(steps: list[Any], *, zeros_are_missing: bool) -> Iterator[None]:
         sklearn_parsers_map,
     ]
     kept = [dict(table) for table in tables]
+    convert = _converter(zeros_are_missing)
     try:
         for kind in {type(step) for step in steps}:
             options = {"zipmap": [True, False, "columns"], "nocl": [True, False]}
             if hasattr(kind, "decision_function"):  # which calibration asks, where there is one
                 options[_SUMS] = [True, False]
-            convert = _converter(zeros_are_missing)
             update_registered_converter(
                 kind, _alias(kind), _set_shapes, convert, parser=_parse, options=options
             )
@@ -89,6 +99,8 @@ def registered(steps: list[Any], *, zeros_are_missing: bool) -> Iterator[None]:
 
 
 def _is_fitted(part: Any) -> bool:
+    if is_histograms(part):
+        return hasattr(part, "_predictors")
     for question in ("__sklearn_is_fitted__", "is_fitted"):
         if hasattr(part, question):
             return bool(getattr(part, question)())
@@ -100,7 +112,9 @@ def _library(part: Any) -> str:
 
 
 def _reader(part: Any) -> Callable[[Any, str], Any] | None:
-    """Return what reads the trees of a model, where it is one of another library."""
+    """Return what reads the trees of a model, where skl2onnx may not know them."""
+    if is_histograms(part):
+        return histogram_forest
     for name, (wrapper, reader) in _WRAPPERS.items():
         library = sys.modules.get(name)
         if library is not None and isinstance(part, getattr(library, wrapper)):
@@ -108,11 +122,13 @@ def _reader(part: Any) -> Callable[[Any, str], Any] | None:
     return None
 
 
-def _forest(model: Any, *, zeros_are_missing: bool) -> Forest:
-    """Return the trees of a step that takes a matrix of numbers."""
+def _forest(model: Any, *, zeros_are_missing: bool, are_rounded: bool = False) -> Forest:
+    """Return the trees of a step, which takes numbers or, of scikit-learn's own, texts as well."""
     reader = _reader(model)
     assert reader is not None
     where = type(model).__name__
+    if is_histograms(model):
+        return histogram_forest(model, where, are_rounded=are_rounded)
     found = reader(model, where)
     forest: Forest = found[0] if isinstance(found, tuple) else found
     if not forest.is_matrix:
@@ -160,32 +176,58 @@ def _set_shapes(operator: Any) -> None:
 
 def _converter(zeros_are_missing: bool) -> Callable[[Any, Any, Any], None]:
     def convert(scope: Any, operator: Any, container: Any) -> None:
-        forest = _forest(operator.raw_operator, zeros_are_missing=zeros_are_missing)
-        parts = []
-        for variable in operator.inputs:
-            name = scope.get_unique_variable_name("numbers")
-            container.add_node(
-                "Cast", [variable.full_name], [name], op_version=13, to=TensorProto.FLOAT
-            )
-            parts.append(name)
-        rows = scope.get_unique_variable_name("rows")
-        container.add_node("Concat", parts, [rows], op_version=13, axis=1)
+        forest = _forest(
+            operator.raw_operator,
+            zeros_are_missing=zeros_are_missing,
+            are_rounded=not all(variable.is_root for variable in operator.inputs),
+        )
+        columns = _columns(forest, operator, scope, container)
         outputs = [variable.full_name for variable in operator.outputs]
         options = container.get_options(operator.raw_operator, {_SUMS: False}, fail=False)
         if forest.classes is not None and options and options[_SUMS]:
-            _add_sums(forest, rows, outputs, scope, container)
+            _add_sums(forest, columns, outputs, scope, container)
         else:
-            _add_graph(write(forest), rows, outputs, scope, container)
+            _add_graph(write(forest), columns, outputs, scope, container)
 
     return convert
 
 
-def _add_sums(forest: Forest, rows: str, outputs: list[str], scope: Any, container: Any) -> None:
+def _columns(forest: Forest, operator: Any, scope: Any, container: Any) -> dict[str, str]:
+    """Return what a step is handed, by the names of the inputs that the graph of its trees has."""
+
+    def add(kind: str, inputs: list[str], name: str, **attributes: Any) -> str:
+        name = scope.get_unique_variable_name(name)
+        container.add_node(kind, inputs, [name], op_version=13, **attributes)
+        return name
+
+    names = [variable.full_name for variable in operator.inputs]
+    if forest.is_matrix:
+        parts = [add("Cast", [name], "numbers", to=TensorProto.FLOAT) for name in names]
+        return {MATRIX: add("Concat", parts, "rows", axis=1)}
+    if len(names) != len(forest.features):
+        hint = "hand it the columns as they are, or encode texts by an OrdinalEncoder before it."
+        where, expected = type(operator.raw_operator).__name__, f"{len(forest.features)} columns"
+        raise ModelError(where, expected, f"{len(names)} matrices of columns", hint)
+    return {
+        feature.name: name
+        if feature.categories is not None
+        else add("Cast", [name], "numbers", to=TensorProto.FLOAT)
+        for feature, name in zip(forest.features, names, strict=True)
+    }
+
+
+def _add_sums(
+    forest: Forest,
+    columns: dict[str, str],
+    outputs: list[str],
+    scope: Any,
+    container: Any,
+) -> None:
     """Give a classifier's sums as skl2onnx has them: of two classes one is the other's negative."""
     label, shares = outputs
     sums = scope.get_unique_variable_name("sums") if forest.outputs == 1 else shares
     plain = replace(forest, classes=None, link="identity")
-    _add_graph(write(plain), rows, [sums], scope, container)
+    _add_graph(write(plain), columns, [sums], scope, container)
     if forest.outputs == 1:
         negative = scope.get_unique_variable_name("negative")
         container.add_node("Neg", [sums], [negative], op_version=13)
@@ -194,11 +236,15 @@ def _add_sums(forest: Forest, rows: str, outputs: list[str], scope: Any, contain
 
 
 def _add_graph(
-    proto: onnx.ModelProto, rows: str, outputs: list[str], scope: Any, container: Any
+    proto: onnx.ModelProto,
+    columns: dict[str, str],
+    outputs: list[str],
+    scope: Any,
+    container: Any,
 ) -> None:
     """Make the graph of a forest a part of a larger one."""
     graph = proto.graph
-    names = {MATRIX: rows, "": ""}
+    names = {**columns, "": ""}
     names |= dict(zip((value.name for value in graph.output), outputs, strict=False))
     versions = {opset.domain: opset.version for opset in proto.opset_import}
     for tensor in graph.initializer:

@@ -9,6 +9,8 @@ from typing import Any, final
 
 import numpy as np
 
+from tradewind.importers.forests.histograms import splits_categories
+
 _CONVERTED_HERE = ("HistGradientBoostingClassifier", "HistGradientBoostingRegressor")
 
 
@@ -16,6 +18,8 @@ def boosting_converters(
     parts: Iterable[Any], get_converter: Callable[[str], Any]
 ) -> dict[type, Callable[..., None]]:
     """Return a converter for each type among `parts` that needs another one than skl2onnx brings.
+
+    Those that split categories have one of ours.
 
     Args:
         parts: everything that the estimator is composed of.
@@ -26,7 +30,7 @@ def boosting_converters(
         name = f"Sklearn{type(operator.raw_operator).__name__}"
         get_converter(name)(scope, operator, _WholeNumbers(container))
 
-    types = {type(part) for part in parts}
+    types = {type(part) for part in parts if not splits_categories(part)}
     return {kind: convert for kind in types if kind.__name__ in _CONVERTED_HERE}
 
 

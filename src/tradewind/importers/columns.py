@@ -7,6 +7,8 @@ from typing import Any, final
 import numpy as np
 
 from tradewind.errors import ModelError
+from tradewind.importers.composition import everything_in
+from tradewind.importers.forests.histograms import categories_of
 from tradewind.tensors import Array, Datatype
 
 MATRIX = "input"
@@ -24,6 +26,7 @@ class Column:
     name: str
     datatype: Datatype
     values: Array | None  # those seen in training; None where any number may come
+    others_are_missing: bool = False  # whether all but `values` stand for a missing value
 
 
 @final
@@ -65,16 +68,22 @@ def layout_of(estimator: Any, declared: Mapping[str, Datatype] | None, where: st
             raise ModelError(where, f"{count} columns", f"{len(declared)} declared")
         names = list(declared)
     seen, is_by_name = _seen_values(estimator, names)
-    derived = tuple(_column(name, declared, seen.get(name)) for name in names)
+    split = {} if count is None else _split_values(estimator, names, where)
+    derived = tuple(
+        _column(name, declared, split.get(name, seen.get(name)), is_split=name in split)
+        for name in names
+    )
     is_mixed = any(column.datatype is Datatype.BYTES for column in derived)
     return Layout(derived, is_matrix=not (is_mixed or is_by_name or declared))
 
 
-def _column(name: str, declared: Mapping[str, Datatype] | None, values: Array | None) -> Column:
+def _column(
+    name: str, declared: Mapping[str, Datatype] | None, values: Array | None, *, is_split: bool
+) -> Column:
     if declared is not None:
-        return Column(name, declared[name], values)
+        return Column(name, declared[name], values, is_split)
     is_text = values is not None and values.dtype.kind in "OSU"
-    return Column(name, Datatype.BYTES if is_text else Datatype.FP32, values)
+    return Column(name, Datatype.BYTES if is_text else Datatype.FP32, values, is_split)
 
 
 def parts(estimator: Any) -> Iterator[Any]:
@@ -104,6 +113,36 @@ def _seen_values(estimator: Any, names: list[str]) -> tuple[dict[str, Array], bo
         for position, values in enumerate(getattr(steps[0][1], "categories_", [])):
             seen[names[position]] = np.asarray(values)
     return seen, is_by_name
+
+
+def _split_values(estimator: Any, names: list[str], where: str) -> dict[str, Array]:
+    """Return the categories of each column that trees split by categories as it comes in."""
+    places: list[int | None] = list(range(len(names)))  # of the columns handed over
+    steps = [part for _, part in getattr(estimator, "steps", [("", estimator)])]
+    *before, last = [part for part in steps if part != "passthrough"]
+    if before:
+        if len(before) > 1 or not hasattr(before[0], "output_indices_"):
+            return {}
+        places = _handed_on(before[0], names)
+    found: dict[str, list[Array]] = {}
+    for part in everything_in(last):
+        if getattr(part, "n_features_in_", None) != len(places):
+            continue
+        for column, values in categories_of(part, where).items():
+            if (place := places[column]) is not None and len(values):
+                found.setdefault(names[place], []).append(values)
+    return {name: np.unique(np.concatenate(some)) for name, some in found.items()}
+
+
+def _handed_on(step: Any, names: list[str]) -> list[int | None]:
+    """Return which column each output of a ColumnTransformer is; None of those it changes."""
+    found: dict[int, int | None] = {}
+    for name, inner, picked in step.transformers_:
+        is_same = inner == "passthrough" or getattr(inner, "func", inner) is None
+        outputs = range(step.output_indices_[name].start, step.output_indices_[name].stop)
+        positions = _positions(picked, names) if is_same else [None] * len(outputs)
+        found |= zip(outputs, positions, strict=True)
+    return [found[output] for output in sorted(found)]
 
 
 def _positions(picked: Any, names: list[str]) -> list[int]:

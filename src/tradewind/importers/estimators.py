@@ -54,9 +54,13 @@ class InEstimator(Original):
         is_framed = hasattr(self.estimator, "feature_names_in_")
         if layout.is_matrix:
             # some estimators take no other numbers than they were fitted on
-            matrix = inputs[MATRIX].astype(np.float64)
+            numbers = inputs[MATRIX].astype(np.float64).T
+            stored = [
+                _stored(column, one) for column, one in zip(layout.columns, numbers, strict=True)
+            ]
+            matrix = np.stack(stored, axis=1)
             return self._framed(list(matrix.T)) if is_framed else matrix
-        columns = [inputs[column.name][:, 0] for column in layout.columns]
+        columns = [_stored(column, inputs[column.name][:, 0]) for column in layout.columns]
         if layout.is_text:
             return columns[0]
         if is_framed:
@@ -72,6 +76,16 @@ class InEstimator(Original):
             raise ModelError(where, "pandas, which it was fitted with", "none installed") from error
         names = [column.name for column in self.layout.columns]
         return pandas.DataFrame(dict(zip(names, columns, strict=True)))
+
+
+def _stored(column: Column, values: Array) -> Array:
+    """Return what numbers stand for: 0.1 comes in as a float32, which is another in float64."""
+    if not column.others_are_missing or column.values is None or values.dtype.kind != "f":
+        return values
+    found = values.astype(np.float64)
+    for category in column.values:
+        found[values.astype(np.float32) == np.float32(category)] = category
+    return found
 
 
 def check_estimator(model: Model, estimator: Any, layout: Layout) -> Model:
@@ -159,6 +173,8 @@ def _generate(column: Column, kind: str, random: np.random.Generator, *, is_text
         words = 0 if kind == "zeros" else 12
         found[:] = [" ".join(random.choice(values, words)) for _ in range(ROWS)]
         return found
+    if column.others_are_missing and column.datatype is not Datatype.BYTES:
+        return _category(column, kind, random)
     if column.datatype is Datatype.BYTES:
         known = [str(value) for value in values] if values is not None else ["a", "b", "c"]
         choices = np.array([*known, *(("", "never seen") if kind == _STRANGE else ())], object)
@@ -174,3 +190,16 @@ def _generate(column: Column, kind: str, random: np.random.Generator, *, is_text
     if kind in ("zeros", "large"):
         numbers = numbers * 0 if kind == "zeros" else numbers * 1e3
     return numbers.astype(column.datatype.numpy)
+
+
+def _category(column: Column, kind: str, random: np.random.Generator) -> Array:
+    """Return [ROWS] numbers that are categories; of strange ones a third is missing or unseen."""
+    assert column.values is not None
+    found = random.choice(column.values, ROWS)
+    if kind not in (_MISSING, _STRANGE):
+        return found
+    known = column.values.astype(np.float64)
+    unseen = [np.nan, known.max() + 1, known.min() - 1, known.max() + 0.5, -1.0, 300.0]
+    is_whole = column.datatype not in (Datatype.FP32, Datatype.FP64)
+    others = [known.max() + 1, known.min() - 1] if is_whole else unseen
+    return np.where(random.random(ROWS) < 1 / 3, random.choice(others, ROWS), found)

@@ -142,12 +142,6 @@ def _check_estimator(estimator: Any, where: str) -> None:
     except Exception as error:  # NotFittedError, or what foreign estimators raise instead
         hint = "call `fit` first."
         raise ModelError(where, "a fitted estimator", "one that is not", hint) from error
-    for part in parts(estimator):
-        is_categorical = getattr(part, "is_categorical_", None)
-        if is_categorical is not None and np.any(is_categorical):
-            got = f"categorical features in {type(part).__name__}"
-            hint = "encode them by a `OneHotEncoder` before it; those of LightGBM are imported."
-            raise ModelError(where, "trees that compare numbers", got, hint)
 
 
 def _convert(
@@ -175,6 +169,8 @@ def _convert(
                 ),
             )
             proto = _called(convert)
+    except ModelError:
+        raise
     except Exception as error:  # converters raise classes of their own for each operator
         reason = (str(error).strip().splitlines() or [""])[0][:300]
         raise ModelError(

@@ -64,6 +64,11 @@ class Feature:
     rounding: Literal["down", "to zero"] | None = None
     is_zero_missing: bool = False
 
+    @property
+    def is_text(self) -> bool:
+        """Whether its categories are texts."""
+        return any(isinstance(value, str) for value in self.categories or ())
+
 
 @final
 @dataclass(frozen=True)
@@ -132,6 +137,8 @@ class Forest:
         missing: the number that stands for a missing value besides NaN; None if none does.
         weights: float64[features, outputs] of a linear model, which has no trees.
         statistics: what nodes ask for beyond the features, whose numbers they continue.
+        looks_up: whether categories are looked up in tables before the trees; where all columns
+            are numbers, categories among them, these come in one matrix.
     """
 
     features: tuple[Feature, ...]
@@ -144,6 +151,7 @@ class Forest:
     missing: float | None = None
     weights: Array | None = None
     statistics: tuple[Statistic, ...] = ()
+    looks_up: bool = False
 
     @property
     def outputs(self) -> int:
@@ -153,7 +161,10 @@ class Forest:
     @property
     def is_matrix(self) -> bool:
         """Whether the columns are one matrix of numbers, rather than an input each."""
-        return all(feature.categories is None for feature in self.features)
+        return all(
+            feature.categories is None or (self.looks_up and not feature.is_text)
+            for feature in self.features
+        )
 
 
 def check_tree(tree: Tree, features: int, outputs: int, where: str) -> Tree:
@@ -178,3 +189,11 @@ def check_tree(tree: Tree, features: int, outputs: int, where: str) -> Tree:
     if not 0 <= tree.target <= outputs - tree.width:
         raise ModelError(where, f"one of {outputs} outputs", f"number {tree.target}")
     return tree
+
+
+def rounded_down(numbers: Array) -> Array:
+    """Return the largest float32 that is not above each number."""
+    with np.errstate(over="ignore"):
+        nearest = numbers.astype(np.float32)
+    lower = np.nextafter(nearest, np.float32(-np.inf))
+    return np.asarray(np.where(nearest.astype(np.float64) > numbers, lower, nearest))

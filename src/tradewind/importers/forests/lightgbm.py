@@ -11,7 +11,15 @@ from typing import Any
 import numpy as np
 
 from tradewind.errors import ModelError
-from tradewind.importers.forests.forest import LEAF, Feature, Forest, Link, Tree, check_tree
+from tradewind.importers.forests.forest import (
+    LEAF,
+    Feature,
+    Forest,
+    Link,
+    Tree,
+    check_tree,
+    rounded_down,
+)
 from tradewind.tensors import Array
 
 _LINKS: dict[str, Link] = {
@@ -135,7 +143,7 @@ def _tree(
     is_default = np.where(decisions >> 2 & 3 == _NONE, threshold >= 0, (decisions & 2).astype(bool))
     missing[:inner] = is_default & ~is_set
     bounds = np.zeros(count, np.float32)
-    bounds[:inner] = np.where(is_set, 0, _rounded_down(threshold))
+    bounds[:inner] = np.where(is_set, 0, rounded_down(threshold))
     tree = Tree(
         np.concatenate([split, np.full(len(leaves), LEAF)]).astype(np.int64),
         bounds,
@@ -147,14 +155,6 @@ def _tree(
         _sets(raw, is_set, threshold),
     )
     return check_tree(tree, features, outputs, where)
-
-
-def _rounded_down(numbers: Array) -> Array:
-    """Return the largest float32 that is not above each number."""
-    with np.errstate(over="ignore"):
-        nearest = numbers.astype(np.float32)
-    lower = np.nextafter(nearest, np.float32(-np.inf))
-    return np.asarray(np.where(nearest.astype(np.float64) > numbers, lower, nearest))
 
 
 def _sets(raw: Mapping[str, str], is_set: Array, threshold: Array) -> dict[int, Array]:

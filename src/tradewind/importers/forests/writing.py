@@ -8,16 +8,18 @@ a library may add in float64: with a thousand trees that changes the sixth or se
 """
 
 import json
+from dataclasses import replace
 from typing import Any, final
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from tradewind.importers.forests.forest import Forest
+from tradewind.importers.forests.forest import Feature, Forest
 from tradewind.importers.forests.lookup import with_statistics
 from tradewind.importers.forests.nodes import Nodes
 from tradewind.importers.forests.numbering import DOMAIN, ensemble, has_sets, regressor
+from tradewind.importers.forests.tables import Tables, tables_of
 from tradewind.tensors import Array
 
 CLASSES = "tradewind.classes"
@@ -31,11 +33,17 @@ _OPSET, _ML_OPSET, _ML_OPSET_OF_SETS, _IR_VERSION = 17, 3, 5, 9
 def write(forest: Forest) -> onnx.ModelProto:
     """Return a graph that answers as the forest does.
 
-    Inputs: `input`, float32[N, features], or where some columns are categories each column by
-    its name, [N, 1]. Outputs: `label` and `probabilities` of a classifier, else `prediction`.
+    Inputs: `input`, float32[N, features], or where the columns are no matrix each by its name,
+    [N, 1]. Outputs: `label` and `probabilities` of a classifier, else `prediction`.
     """
     graph = _Graph(forest)
-    rows = with_statistics(graph, forest, graph.rows())
+    if forest.looks_up:
+        tables = tables_of(forest)
+        rows = graph.looked_up(tables)
+        graph.forest = replace(forest, trees=tables.trees)
+        graph.has_sets = False
+    else:
+        rows = with_statistics(graph, forest, graph.rows())
     sums = graph.sums(rows)
     outputs = graph.predictions(sums) if forest.classes is None else graph.classified(sums)
     proto = helper.make_model(
@@ -73,7 +81,7 @@ class _Graph(Nodes):
         return [
             helper.make_tensor_value_info(
                 feature.name,
-                TensorProto.STRING if _is_text(feature.categories) else TensorProto.FLOAT,
+                TensorProto.STRING if feature.is_text else TensorProto.FLOAT,
                 ["N", 1],
             )
             for feature in forest.features
@@ -98,12 +106,47 @@ class _Graph(Nodes):
             rows = self.add("Where", [is_zero, self.constant(nan), rows])
         return self._rounded(rows)
 
+    def looked_up(self, tables: Tables) -> str:
+        """Return float32[N, columns], the numbers and whether each set holds the categories."""
+        forest = self.forest
+        parts = [forest.features[number].name for number in tables.plain]
+        if forest.is_matrix and parts:
+            parts = [self._picked(tables.plain)]
+        for number, table in tables.tables.items():
+            feature = forest.features[number]
+            values = self._picked((number,)) if forest.is_matrix else feature.name
+            codes = self._place(values, feature)
+            found = self.add("Gather", [self.constant(table), codes], axis=0)
+            parts.append(self.add("Cast", [found], to=TensorProto.FLOAT))
+        return self.add("Concat", parts, axis=1)
+
+    def _picked(self, numbers: tuple[int, ...]) -> str:
+        """Return some columns of the matrix."""
+        return self.add("Gather", [MATRIX, self.constant(np.array(numbers, np.int64))], axis=1)
+
+    def _place(self, values: str, feature: Feature) -> str:
+        """Return int64[N], the codes of categories, one more than the last for all that is none."""
+        categories = feature.categories
+        assert categories is not None
+        keys: dict[str, Any] = {
+            "keys_strings" if feature.is_text else "keys_floats": list(categories)
+        }
+        codes = self.add(
+            "LabelEncoder",
+            [values],
+            domain=DOMAIN,
+            **keys,
+            values_int64s=list(range(len(categories))),
+            default_int64=len(categories),
+        )
+        return self.add("Squeeze", [codes, self.constant(np.array([1], np.int64))])
+
     def _column(self, number: int) -> str:
         feature = self.forest.features[number]
         if feature.categories is None:
             return feature.name
         codes = [float(code) for code in range(len(feature.categories))]
-        kind = "strings" if _is_text(feature.categories) else "floats"
+        kind = "strings" if feature.is_text else "floats"
         keys: dict[str, Any] = {f"keys_{kind}": list(feature.categories)}
         return self.add(
             "LabelEncoder",
@@ -192,10 +235,6 @@ class _Graph(Nodes):
             helper.make_tensor_value_info(best, element, ["N"]),
             helper.make_tensor_value_info(shares, TensorProto.FLOAT, ["N", len(labels)]),
         ]
-
-
-def _is_text(categories: tuple[object, ...] | None) -> bool:
-    return categories is not None and any(isinstance(value, str) for value in categories)
 
 
 def _labels(classes: tuple[object, ...]) -> Array:
