@@ -166,10 +166,12 @@ def _signatures(folder: Path) -> list[tuple[bytes, bytes]]:
 
 
 def _decode(text: str) -> bytes:
+    """Return what a text stands for, nothing where it is none or another writes the same bytes."""
     try:
-        return base64.b64decode(text, validate=True)
+        raw = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         return b""
+    return raw if base64.b64encode(raw).decode() == text else b""
 
 
 def _private_key(path: Path) -> Any:

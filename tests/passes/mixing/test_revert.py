@@ -69,7 +69,7 @@ def test_a_shared_weight_stays_int8_for_the_layer_that_keeps_it(
     inputs = examples(random, 5).inputs
     before, after = _answers(original, inputs), _answers(back, inputs)
     for name, right in before.items():
-        assert np.linalg.norm(after[name] - right) < 0.2 * np.linalg.norm(right)
+        assert np.linalg.norm(after[name] - right) < 0.5 * np.linalg.norm(right)
 
 
 def test_a_returned_layer_answers_as_it_does_in_float(random: np.random.Generator) -> None:

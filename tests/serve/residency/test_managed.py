@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,6 +22,11 @@ from tradewind.serve.residency import Compile, Control, Loader, ManagedCatalog, 
 from tradewind.serve.security import Gate
 
 NAN = float("nan")
+
+
+def patient(*given: Any, **more: Any) -> Residency:
+    """Return choices under which a busy machine does not decide whether a model is there in time."""
+    return Residency(*given, **{"load_wait_s": 120.0, **more})
 
 
 @asynccontextmanager
@@ -71,7 +77,7 @@ def test_a_model_is_loaded_when_somebody_asks(tmp_path: Path) -> None:
     write(tmp_path / "three.onnx", 3)
 
     async def run() -> None:
-        async with catalog(Residency(tmp_path)) as models:
+        async with catalog(patient(tmp_path)) as models:
             assert set(states(models).values()) == {State.UNAVAILABLE}
             assert await ask(models, "two") == 2
             assert states(models)["two", "1"] is State.READY
@@ -92,7 +98,7 @@ def test_however_many_wait_a_model_is_loaded_once(tmp_path: Path) -> None:
         return opener(path, name, version)
 
     async def run() -> None:
-        async with catalog(Residency(tmp_path), counting) as models:
+        async with catalog(patient(tmp_path), counting) as models:
             assert await asyncio.gather(*(ask(models, "two") for _ in range(50))) == [2] * 50
 
     asyncio.run(run())
@@ -109,7 +115,7 @@ def test_who_has_waited_long_enough_is_told_to_come_back(tmp_path: Path) -> None
         return opener(path, name, version)
 
     async def run() -> None:
-        async with catalog(Residency(tmp_path, load_wait_s=0.02), slow) as models:
+        async with catalog(patient(tmp_path, load_wait_s=0.02), slow) as models:
             with pytest.raises(Refusal) as refused:
                 await ask(models, "two")
             assert (refused.value.reason, refused.value.status) == (Reason.LOADING, 503)
@@ -128,7 +134,7 @@ def test_a_corrupt_model_says_why_and_takes_nobody_down(tmp_path: Path) -> None:
     (tmp_path / "broken.onnx").write_bytes(b"\x08\x07no model")
 
     async def run() -> None:
-        async with catalog(Residency(tmp_path)) as models:
+        async with catalog(patient(tmp_path)) as models:
             with pytest.raises(Refusal) as refused:
                 await ask(models, "broken")
             assert refused.value.reason is Reason.LOAD_FAILED
@@ -144,7 +150,7 @@ def test_a_corrupt_version_leaves_the_answer_to_the_one_before(tmp_path: Path) -
     (tmp_path / "m" / "2.onnx").write_bytes(b"nothing")
 
     async def run() -> None:
-        async with catalog(Residency(tmp_path)) as models:
+        async with catalog(patient(tmp_path)) as models:
             assert await ask(models, "m") == 1
             with pytest.raises(Refusal):
                 await ask(models, "m", "2")
@@ -158,7 +164,7 @@ def test_versions_and_labels_are_asked_by_name(tmp_path: Path) -> None:
     (tmp_path / "m" / "labels.json").write_text('{"stable": 2, "canary": "3"}')
 
     async def run() -> None:
-        async with catalog(Residency(tmp_path, Control.POLL, poll_s=1e6)) as models:
+        async with catalog(patient(tmp_path, Control.POLL, poll_s=1e6)) as models:
             assert await ask(models, "m") == 2
             assert await ask(models, "m", "canary") == 3
             assert await ask(models, "m", "1") == 1
@@ -176,7 +182,7 @@ def test_versions_and_labels_are_asked_by_name(tmp_path: Path) -> None:
 def test_the_least_recently_used_makes_room(tmp_path: Path) -> None:
     for name in ("a", "b", "c"):
         write(tmp_path / f"{name}.onnx", 2)
-    residency = Residency(tmp_path, memory_bytes=25_000_000, stay_s=0)
+    residency = patient(tmp_path, memory_bytes=25_000_000, stay_s=0)
 
     async def run() -> None:
         async with catalog(residency, measure=growing(10_000_000)) as models:
@@ -198,7 +204,7 @@ def test_the_least_recently_used_makes_room(tmp_path: Path) -> None:
 def test_a_model_with_a_request_on_its_way_is_never_evicted(tmp_path: Path) -> None:
     for name in ("a", "b"):
         write(tmp_path / f"{name}.onnx", 2)
-    residency = Residency(tmp_path, memory_bytes=15_000_000, stay_s=0)
+    residency = patient(tmp_path, memory_bytes=15_000_000, stay_s=0)
 
     async def run() -> None:
         async with catalog(residency, measure=growing(10_000_000)) as models:
@@ -230,7 +236,7 @@ def test_a_model_that_can_never_fit_is_refused_without_being_loaded(tmp_path: Pa
     write(tmp_path / "large.onnx", 2, 2**20)
 
     async def run() -> None:
-        async with catalog(Residency(tmp_path, memory_bytes=2**18)) as models:
+        async with catalog(patient(tmp_path, memory_bytes=2**18)) as models:
             with pytest.raises(Refusal) as refused:
                 await ask(models, "large")
             assert refused.value.reason is Reason.NO_ROOM
@@ -242,7 +248,7 @@ def test_a_changed_file_is_reloaded_and_compared(tmp_path: Path) -> None:
     path = write(tmp_path / "m.onnx", 2)
 
     async def run() -> None:
-        async with catalog(Residency(tmp_path, Control.POLL, poll_s=1e6)) as models:
+        async with catalog(patient(tmp_path, Control.POLL, poll_s=1e6)) as models:
             assert await ask(models, "m", x=10) == 20
             write(path, 3)
             await settle(models)
@@ -258,7 +264,7 @@ def test_a_bad_reload_leaves_the_old_model_answering(tmp_path: Path, damage: str
     path = write(tmp_path / "m.onnx", 2)
 
     async def run() -> None:
-        async with catalog(Residency(tmp_path, Control.POLL, poll_s=1e6)) as models:
+        async with catalog(patient(tmp_path, Control.POLL, poll_s=1e6)) as models:
             assert await ask(models, "m") == 2
             if damage == "bytes":
                 path.write_bytes(b"half a copy")
@@ -288,7 +294,7 @@ def test_a_newer_version_takes_over_once_it_is_warm(tmp_path: Path) -> None:
     write(tmp_path / "m" / "1.onnx", 1)
 
     async def run() -> None:
-        async with catalog(Residency(tmp_path, Control.POLL, poll_s=1e6)) as models:
+        async with catalog(patient(tmp_path, Control.POLL, poll_s=1e6)) as models:
             assert await ask(models, "m") == 1
             write(tmp_path / "m" / "2.onnx", 2)
             await settle(models)
@@ -303,7 +309,7 @@ def test_the_old_version_is_closed_after_its_last_request(tmp_path: Path) -> Non
     path = write(tmp_path / "m.onnx", 2)
 
     async def run() -> None:
-        async with catalog(Residency(tmp_path, Control.POLL, poll_s=1e6)) as models:
+        async with catalog(patient(tmp_path, Control.POLL, poll_s=1e6)) as models:
             old = await models.endpoint("m")
             with old.lease():
                 write(path, 3)
@@ -321,7 +327,7 @@ def test_only_whoever_controls_the_server_loads_in_explicit_mode(tmp_path: Path)
     write(tmp_path / "m.onnx", 2)
 
     async def run() -> None:
-        async with catalog(Residency(tmp_path, Control.EXPLICIT)) as models:
+        async with catalog(patient(tmp_path, Control.EXPLICIT)) as models:
             with pytest.raises(Refusal) as refused:
                 await ask(models, "m")
             assert (refused.value.reason, refused.value.status) == (Reason.NOT_LOADED, 404)
@@ -350,7 +356,7 @@ def test_nobody_else_controls_the_other_modes(tmp_path: Path, control: Control) 
     write(tmp_path / "m.onnx", 2)
 
     async def run() -> None:
-        async with catalog(Residency(tmp_path, control)) as models:
+        async with catalog(patient(tmp_path, control)) as models:
             for wish in (models.load("m", {}), models.unload("m")):
                 with pytest.raises(Refusal) as refused:
                     await wish
@@ -365,7 +371,7 @@ def test_named_models_stay_and_are_loaded_at_the_start(tmp_path: Path) -> None:
     write(folder / "other.onnx", 3, 2**20)
 
     async def run() -> None:
-        residency = Residency(folder, memory_bytes=2**40, stay_s=0)
+        residency = patient(folder, memory_bytes=2**40, stay_s=0)
         async with catalog(residency, paths={"named": path}) as models:
             assert states(models) == {
                 ("named", "1"): State.READY,
@@ -375,7 +381,7 @@ def test_named_models_stay_and_are_loaded_at_the_start(tmp_path: Path) -> None:
             async with catalog(residency, paths={"gone": tmp_path / "gone.onnx"}):
                 pass
         with pytest.raises(SettingError, match="--load-model"):
-            async with catalog(Residency(folder, load=("nobody",))):
+            async with catalog(patient(folder, load=("nobody",))):
                 pass
 
     asyncio.run(run())
@@ -392,7 +398,7 @@ def test_a_thousand_models_are_listed_without_opening_one(tmp_path: Path) -> Non
         return opener(path, name, version)
 
     async def run() -> None:
-        async with catalog(Residency(folder, Control.POLL, poll_s=1e6), counting) as models:
+        async with catalog(patient(folder, Control.POLL, poll_s=1e6), counting) as models:
             assert len(models.index()) == 1000
             assert not opened
             await models.poll()
@@ -406,7 +412,7 @@ def test_counts_of_a_model_survive_its_reload(tmp_path: Path) -> None:
     path = write(tmp_path / "m.onnx", 2)
 
     async def run() -> None:
-        async with catalog(Residency(tmp_path, Control.POLL, poll_s=1e6)) as models:
+        async with catalog(patient(tmp_path, Control.POLL, poll_s=1e6)) as models:
             await ask(models, "m")
             write(path, 3)
             await settle(models)
