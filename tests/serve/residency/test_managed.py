@@ -25,7 +25,7 @@ NAN = float("nan")
 
 
 def patient(*given: Any, **more: Any) -> Residency:
-    """Return choices under which a busy machine does not decide whether a model is there in time."""
+    """Return choices under which a busy machine does not decide what is there in time."""
     return Residency(*given, **{"load_wait_s": 120.0, **more})
 
 
