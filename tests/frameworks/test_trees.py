@@ -162,6 +162,17 @@ def test_lightgbm_formulas_at_leaves_are_refused(folders: dict[str, Path]) -> No
         load_model(folder / "linear.txt")
 
 
+def test_numbers_beyond_float32_are_compared_without_a_warning(
+    folders: dict[str, Path], tmp_path: Path
+) -> None:
+    content = (made("catboost", folders) / "binary.json").read_text()
+    path = tmp_path / "model.json"
+    document = json.loads(content)
+    document["oblivious_trees"][0]["leaf_values"][0] = 1e300
+    path.write_text(json.dumps(document))
+    assert load_model(path).origin.parity is not None  # the share is 1 here and there
+
+
 @pytest.mark.parametrize("library", MODELS)
 def test_damaged_files_end_in_a_model_error_or_a_model(
     library: str, folders: dict[str, Path], tmp_path: Path, random: np.random.Generator

@@ -59,9 +59,10 @@ def import_forest(forest: Forest, origin: Origin, original: Original, *, infinit
     Raises:
         ModelError: the answers differ.
     """
-    model = freeze(write(forest), origin)
+    with np.errstate(over="ignore"):  # what float32 does not hold is infinite, and compared
+        model = freeze(write(forest), origin)
+        asked = questions(forest, 0, infinite=infinite)
     names = tuple(spec.name for spec in model.signature.outputs)
-    asked = questions(forest, 0, infinite=infinite)
     named = ByPosition(original, names)
     return check_parity(model, named, tolerance=TOLERANCE, questions=asked)
 
@@ -90,7 +91,8 @@ def import_file(
     origin = Origin(library, (source or path).name)
     if path.stat().st_size > MAX_BYTES:
         raise ModelError(origin.source, f"at most {MAX_BYTES} bytes", "more")
-    forest, request = read(path.read_bytes())
+    with np.errstate(over="ignore"):
+        forest, request = read(path.read_bytes())
     told = {**request, "library": library, "path": str(path.resolve())}
     with Conversion.start("boosting", library, told, origin.source) as original:
         return import_forest(forest, origin, original, infinite=infinite)
