@@ -78,7 +78,8 @@ def quantizers(model: Model, effort: Effort, hardware: Hardware) -> tuple[Pass, 
     has_dense = bool(kinds & {"MatMul", "Gemm", "LSTM", "Attention"})
     nncf = QuantizeNNCF(is_transformer=is_transformer, reduce_range=numbers.saturates)
     fine, plain = numbers.first, replace(numbers.first, calibration="minmax")
-    found: list[Pass] = [fine, nncf]  # what takes a sixth of the time goes first
+    # what takes a sixth of the time goes first, but for attention, which NNCF knows how to spare
+    found: list[Pass] = [nncf, fine] if is_transformer else [fine, nncf]
     if has_dense and not (has_convolution and effort == "quick"):
         found.append(QuantizeDynamic(reduce_range=numbers.saturates))
     if effort == "quick":
