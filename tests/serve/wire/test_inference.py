@@ -1,4 +1,5 @@
 import json
+import math
 import secrets
 from typing import Any, final
 
@@ -143,6 +144,14 @@ def test_a_request_that_does_not_fit_is_refused_with_its_place(
 def test_a_body_that_is_no_request_is_refused(body: bytes, message: str) -> None:
     with pytest.raises(RequestError, match=message):
         wire().decode(body, None, ARRIVAL)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+def test_json_with_nan_is_utf_8_without_a_mark_as_any_other(encoding: str) -> None:
+    text = json.dumps({"inputs": [item("a", [2, 2], "FP32", [1, 2, math.nan, 4]), GOOD_B]})
+    wire().decode(text.encode(), None, ARRIVAL)
+    with pytest.raises(RequestError, match="body: expected JSON"):
+        wire().decode(text.encode(encoding), None, ARRIVAL)
 
 
 def test_random_bytes_never_raise_anything_else() -> None:

@@ -215,7 +215,7 @@ def _read_special(where: str, flat: bytes, datatype: Datatype) -> Array:
 
 def _loads(where: str, text: bytes) -> Any:
     try:
-        return json.loads(text)
+        return json.loads(text.decode())
     except RecursionError as error:
         raise RequestError(where, "at most 100 nested levels", "more") from error
     except ValueError as error:

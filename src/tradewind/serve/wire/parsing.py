@@ -83,7 +83,7 @@ def parse(head: bytes) -> Body:
 def _parse_special(head: bytes, error: Exception) -> Body:
     """Parse what would be JSON but for bare NaN or Infinity among the data."""
     try:
-        loose = json.loads(head)
+        loose = json.loads(head.decode())  # bytes would be taken in UTF-16, too
         for item in loose["inputs"]:
             if "data" in item:
                 item["data"] = Raw(json.dumps(item["data"]).encode())
