@@ -21,7 +21,7 @@ from tradewind.importers.converters.exchange import read_tensors, write_tensors
 from tradewind.importers.environments import python_of
 from tradewind.importers.original import Original
 from tradewind.model import MAX_BYTES
-from tradewind.temporary import environment_inside
+from tradewind.temporary import environment_inside, temporary_folder
 from tradewind.tensors import Array, Tensors
 
 CONVERTERS = Path(__file__).parent / "converters"
@@ -44,7 +44,8 @@ class Conversion(Original):
 
     Args:
         child: the process, which reads orders and writes replies, a line each.
-        folder: what it may write to; removed when this is closed.
+        folder: what it may write to.
+        held: is closed with this, and removes the folder.
         where: the file that is imported.
         timeout_s: seconds that one order may take.
     """
@@ -52,12 +53,14 @@ class Conversion(Original):
     def __init__(
         self,
         child: "subprocess.Popen[bytes]",
-        folder: "tempfile.TemporaryDirectory[str]",
+        folder: Path,
+        held: contextlib.ExitStack,
         where: str,
         timeout_s: float,
     ) -> None:
         self._child = child
         self._folder = folder
+        self._held = held
         self._where = where
         self._timeout_s = timeout_s
         self._asked = 0
@@ -119,24 +122,25 @@ class Conversion(Original):
             timeout_s: as for `start`.
             must_be_offline: as for `start`.
         """
-        try:
-            folder = tempfile.TemporaryDirectory(prefix="tradewind-", ignore_cleanup_errors=True)
-        except OSError as error:
-            raise _no_room(error) from error
         network = "never" if must_be_offline else "rather not"
         command = [str(python), "-P", str(CONVERTERS / "child.py")]
         command += [str(script), str(os.getpid()), network]
-        with (Path(folder.name) / "log").open("wb") as log:
-            child = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                cwd=folder.name,
-                env={**environment_inside(Path(folder.name)), **_QUIET},
-                start_new_session=True,
-            )
-        found = cls(child, folder, where, timeout_s)
+        with contextlib.ExitStack() as held:
+            try:
+                folder = held.enter_context(temporary_folder())
+            except OSError as error:
+                raise _no_room(error) from error
+            with (folder / "log").open("wb") as log:
+                child = subprocess.Popen(
+                    command,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    cwd=folder,
+                    env={**environment_inside(folder), **_QUIET},
+                    start_new_session=True,
+                )
+            found = cls(child, folder, held.pop_all(), where, timeout_s)
         try:
             order = {"do": "convert", "request": request, "target": str(found._target)}
             found.notes = dict(found._ask(order)["notes"])
@@ -178,7 +182,7 @@ class Conversion(Original):
             assert pipe is not None
             with contextlib.suppress(OSError):
                 pipe.close()
-        self._folder.cleanup()
+        self._held.close()
 
     def __enter__(self) -> Self:
         return self
@@ -193,12 +197,12 @@ class Conversion(Original):
 
     @property
     def _target(self) -> Path:
-        return Path(self._folder.name) / "model.onnx"
+        return self._folder / "model.onnx"
 
     def _answers(self, inputs: Tensors, names: Sequence[str]) -> dict[str, Array]:
         self._asked += 1
-        asked = Path(self._folder.name) / f"inputs{self._asked}"
-        told = Path(self._folder.name) / f"outputs{self._asked}"
+        asked = self._folder / f"inputs{self._asked}"
+        told = self._folder / f"outputs{self._asked}"
         try:
             write_tensors(asked, dict(inputs))
             order = {"do": "answer", "inputs": str(asked), "outputs": str(told)}
@@ -240,7 +244,7 @@ class Conversion(Original):
 
     def _ended(self) -> ModelError:
         code = self._child.wait()
-        log = Path(self._folder.name) / "log"
+        log = self._folder / "log"
         lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         last = f": {lines[-1][:300]}" if lines else ""
         return ModelError(self._where, "a converter that ends well", f"exit status {code}{last}")

@@ -13,7 +13,8 @@ _AT_LEAST = 0.7
 _EACH = 0.35
 """The same where there is time for two."""
 _ENOUGH = 150_000
-"""Answers of the teacher after which a student of a quarter of the size comes close to it."""
+"""Answers of the teacher that a student of a quarter of the size is given, or it is not begun.
+Of ResNet-56 a fifth of the blocks was 68% right after 25,000, half of them 89% after 35,000."""
 
 _MOST = 0.8
 """Of the time left when training begins; looking at the student takes the rest."""
