@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from scipy.sparse import csr_array
-from scipy.sparse.linalg import lsmr
+import scipy
 
 from tradewind.passes.pruning.forests import Forest, Tree
 from tradewind.tensors import Array
@@ -59,12 +58,12 @@ def refitted(
         present = start[leaf].sum(1)
         scale = _scale(root * present, root * wanted[:, target])
         rows = len(leaf)
-        design = csr_array(
+        design = scipy.sparse.csr_array(
             (np.repeat(root, len(using)), leaf.ravel(), np.arange(rows + 1) * len(using)),
             shape=(rows, int(first[-1])),
         )
         gap = root * (wanted[:, target] - scale * present)
-        step = lsmr(design, gap, damp=np.sqrt(ridge), maxiter=_ROUNDS)[0]
+        step = scipy.sparse.linalg.lsmr(design, gap, damp=np.sqrt(ridge), maxiter=_ROUNDS)[0]
         values = scale * start + step
         for index, at, end in zip(using, first[:-1], first[1:], strict=True):
             found[index][:, columns[index]] = values[at:end]
