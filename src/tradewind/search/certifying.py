@@ -24,7 +24,7 @@ from tradewind.search.costs import COSTS, cost_of, no_gain
 from tradewind.search.job import Job
 from tradewind.search.labels import Labels
 from tradewind.search.progress import Progress
-from tradewind.search.settings import SHARES
+from tradewind.search.timetable import timetable
 from tradewind.search.trials import Trial
 from tradewind.tensors import Array
 
@@ -93,7 +93,7 @@ def _wanted_otherwise(
     None is riskier than what is tested anyway, so that no test for its sake comes in the way of
     one that the objective needs; and none is tested where time is short.
     """
-    left_s = job.deadline.left_s(SHARES[job.settings.effort].certified)
+    left_s = job.deadline.left_s(timetable(job, baseline).certified)
     tested_s = sum(one.trial.example_s for one in front) + baseline.example_s
     riskiest = max((one.risk for one in front), default=0.0)
     found: list[_Ranked] = []

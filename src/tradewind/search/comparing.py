@@ -6,7 +6,7 @@ from typing import final
 
 import numpy as np
 
-from tradewind.engines import Engine, OpenVINO
+from tradewind.engines import Engine
 from tradewind.measure import Task, Timing, calling
 from tradewind.runners import Runner
 from tradewind.search.candidates import Graph
@@ -18,10 +18,12 @@ from tradewind.search.probing import (
     BATCH_SIZES,
     LARGE_BATCH_SIZES,
     LOAD_TURN_S,
+    ROUNDS,
     TURN_S,
     Inputs,
     Throughput,
     best_load,
+    callers_of,
     probe,
     quickest,
 )
@@ -76,8 +78,9 @@ class Comparison:
             graph.model,
             engines,
             self.inputs.by_size[size][0],
-            is_throughput=is_throughput,
-            seed=job.settings.seed,
+            [self._callers(engine)[0] if is_throughput else 1 for engine in engines],
+            load_turn_s(job),
+            job.settings.seed,
         )
         plan = Plan.alone(graph, engine)
         with plan.compile() as runner:
@@ -135,8 +138,9 @@ class Comparison:
 
     def _best_load(self, plan: Plan, runner: Runner) -> Throughput:
         job = self.job
-        engine = plan.stages[0].engine
-        callers = engine.streams if isinstance(engine, OpenVINO) else job.hardware.cores
+        callers = self._callers(plan.stages[0].engine)
+        if job.budget.decides_under_load and not plan.is_cascade:
+            callers = callers[:1]  # others were compared with it as engines of one thread
         # what is best for the baseline is never far from what is best for others
         least = self.baseline.load.batch_size // _NEAR
         sizes = sizes_for(job) if plan.is_cascade else BATCH_SIZES
@@ -144,12 +148,18 @@ class Comparison:
         turn_s = load_turn_s(job)
         return best_load(runner, self.inputs, callers, turn_s, job.settings.seed, sizes)
 
+    def _callers(self, engine: Engine) -> tuple[int, ...]:
+        return callers_of(engine, self.job.hardware.cores)
+
     def _look(self, plan: Plan, runner: Runner, load: Load, choice: int) -> Look:
         base, seed = self.baseline, self.job.settings.seed
         singles = [Task(calling(one, *self.inputs.singles)) for one in (self.runner, runner)]
         loads = [self._loaded(self.runner, base.load), self._loaded(runner, load)]
         if self.job.budget.decides_under_load:
-            before, after, before_load, after_load = probe([*singles, *loads], seed, limit_s=4.0)
+            patience = self.job.settings.patience
+            before, after, before_load, after_load = probe(
+                [*singles, *loads], seed, max(3, round(ROUNDS * patience)), 4.0 * patience
+            )
         else:
             before, after = probe(singles, seed)
             before_load, after_load = probe(loads, seed, rounds=_LOAD_ROUNDS, limit_s=0.5)
@@ -210,7 +220,7 @@ def sizes_for(job: Job) -> tuple[int, ...]:
 
 def load_turn_s(job: Job) -> float:
     """Return how long a load is timed: longer where it decides."""
-    return LOAD_TURN_S if job.budget.decides_under_load else TURN_S
+    return LOAD_TURN_S * job.settings.patience if job.budget.decides_under_load else TURN_S
 
 
 def _settled(plan: Plan, load: Load, asked: tuple[float, ...] = ()) -> Plan:

@@ -32,6 +32,7 @@ from tradewind.search.costs import COSTS
 from tradewind.search.job import Job
 from tradewind.search.plans import Plan
 from tradewind.search.probing import Inputs
+from tradewind.search.settings import SearchSettings
 from tradewind.search.trials import Trial
 from tradewind.tensors import Array
 
@@ -56,6 +57,11 @@ class Pace:
     load_turn_s: float = 0.25
     rounds: int = 60
     rounds_alone: int = 12
+
+    @classmethod
+    def of(cls, settings: SearchSettings) -> "Pace":
+        """Return the usual one, or a quicker one where there is little time."""
+        return cls(cls.turn_s * settings.patience, cls.load_turn_s * settings.patience)
 
 
 def finalists(baseline: Trial, trials: list[Trial], cost: Callable[[Trial], float]) -> list[Trial]:
@@ -118,7 +124,7 @@ def race(
         until: the clock's reading at which no further round is begun.
         pace: how long the turns are; the usual when None.
     """
-    pace = pace or Pace()
+    pace = pace or Pace.of(job.settings)
     sure = confidence_of_each(len(entrants) - 1)
     meter = this_meter(has_gpu=any(trial.plan.may_use_gpu for trial in entrants))
     known = rates(job.settings.prices, job.hardware.cpu, meter.parts, meter.idle_watts())

@@ -28,7 +28,8 @@ from tradewind.search.questions import (
 from tradewind.search.recalling import Recall
 from tradewind.search.reporting import check_reportable, report
 from tradewind.search.screening import Screen
-from tradewind.search.settings import SHARES, Deadline, SearchSettings
+from tradewind.search.settings import Deadline, SearchSettings
+from tradewind.search.timetable import SHARES, timetable
 from tradewind.search.trials import Trial
 from tradewind.search.trying import Attempts
 
@@ -160,6 +161,7 @@ class _Search:
         except KeyboardInterrupt:
             raise Stopped("optimize", "time to run the original", "an interruption") from None
         baseline = screen.baseline.trial
+        self._shares = timetable(job, baseline)
         for caution in cautions(job, screen.baseline.seen.losses):
             self._told.note(caution)
         attempts = Attempts(job, screen, self._told)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tradewind.engines import Engine, OpenVINO
+from tradewind.engines import Engine, OnnxRuntime, OpenVINO
 from tradewind.measure import Task, Timing, calling, interleave, timing_batches
 from tradewind.model import Model
 from tradewind.runners import Runner
@@ -64,8 +64,26 @@ def make_inputs(take: Callable[[Array], Tensors], indices: Array, fixed: int | N
     return Inputs(timing_batches(take, indices, sizes))
 
 
+def callers_of(engine: Engine, cores: int) -> tuple[int, ...]:
+    """Return how many may call an engine at once for the most answers, the likeliest first.
+
+    One for each computation that runs side by side; where each takes all cores, a second caller
+    may fill the gaps between them.
+    """
+    if isinstance(engine, OpenVINO):
+        return (engine.streams,)
+    if isinstance(engine, OnnxRuntime) and engine.threads == 1:
+        return (cores,)
+    return (1, cores) if cores > 1 else (1,)
+
+
 def quickest(
-    model: Model, engines: list[Engine], inputs: Tensors, *, is_throughput: bool, seed: int
+    model: Model,
+    engines: list[Engine],
+    inputs: Tensors,
+    callers: list[int],
+    turn_s: float,
+    seed: int,
 ) -> Engine:
     """Return the engine that is quickest with `inputs`; all must be able to run the model.
 
@@ -73,8 +91,8 @@ def quickest(
         model: what is run.
         engines: what to choose from.
         inputs: one batch.
-        is_throughput: whether as many callers as an engine has streams call at once, and
-            answers per second count; else one calls, and the time to the answer counts.
+        callers: how many call each at once; answers per second count.
+        turn_s: how long each is called in one round.
         seed: fixes the order of timing.
 
     Raises:
@@ -84,12 +102,10 @@ def quickest(
         return engines[0]
     with contextlib.ExitStack() as stack:
         tasks = []
-        for engine in engines:
+        for engine, count in zip(engines, callers, strict=True):
             runner = stack.enter_context(engine.compile(model))
             runner(inputs)  # code for this batch size is compiled at the first call
-            callers = engine.streams if isinstance(engine, OpenVINO) and is_throughput else 1
-            turn_s = LOAD_TURN_S if is_throughput else TURN_S
-            tasks.append(Task(calling(runner, inputs), callers, turn_s))
+            tasks.append(Task(calling(runner, inputs), count, turn_s))
         costs = [float(np.median(timing.wall_per_call_s)) for timing in probe(tasks, seed)]
         return engines[int(np.argmin(costs))]
 
@@ -118,17 +134,17 @@ class Throughput:
 def best_load(
     runner: Runner,
     inputs: Inputs,
-    callers: int,
+    callers: tuple[int, ...],
     turn_s: float,
     seed: int,
     sizes: Collection[int] = BATCH_SIZES,
 ) -> Throughput:
-    """Find the batch size with the highest throughput, then whether several callers help.
+    """Find the batch size with the highest throughput, then how many callers are best.
 
     Args:
         runner: what answers.
         inputs: batches of the sizes to try, the smallest first.
-        callers: as many at once are tried beside a single one.
+        callers: how many call at once while batch sizes are tried, then other numbers to try.
         turn_s: how long each is called in one round.
         seed: fixes the order of timing.
         sizes: those to try, where the graph takes more than one.
@@ -141,18 +157,18 @@ def best_load(
             break
         begin = time.perf_counter()
         runner(batches[0])  # code for this batch size is compiled at the first call
-        [found] = _throughputs(runner, inputs, [Load(size, 1)], turn_s, seed)
+        [found] = _throughputs(runner, inputs, [Load(size, callers[0])], turn_s, seed)
         if best is None or found.example_s < best.example_s:
             best = found
         is_past = found.example_s > PAST_THE_BEST * best.example_s
         if is_past or time.perf_counter() - begin > MAX_PROBE_S:
             break
     assert best is not None  # there is at least one size
-    if callers == 1:
+    if len(callers) == 1:
         return best
-    size = best.load.batch_size
-    both = _throughputs(runner, inputs, [Load(size, 1), Load(size, callers)], turn_s, seed)
-    return min(both, key=lambda found: found.example_s)
+    loads = [Load(best.load.batch_size, count) for count in callers]
+    every = _throughputs(runner, inputs, loads, turn_s, seed)
+    return min(every, key=lambda found: found.example_s)
 
 
 def _throughputs(

@@ -9,7 +9,6 @@ import numpy as np
 from tradewind import __version__
 from tradewind.bundle import Asked, Bundle, Manifest, Refusal, SplitSizes, VariantRecord
 from tradewind.data import Dataset, Splits, split
-from tradewind.engines import Engine, OpenVINO
 from tradewind.errors import BundleError, SettingError, Stopped, TradewindError
 from tradewind.measure import Task, calling, parse_metric, this_machine
 from tradewind.model import Model
@@ -23,7 +22,7 @@ from tradewind.search.labels import Labels
 from tradewind.search.optimizing import Outcome, names_of_tested
 from tradewind.search.packing import measured
 from tradewind.search.plans import Plan, Stage
-from tradewind.search.probing import Inputs, best_load, make_inputs, probe
+from tradewind.search.probing import Inputs, best_load, callers_of, make_inputs, probe
 from tradewind.search.progress import Progress, Silence
 from tradewind.search.reporting import report
 from tradewind.search.settings import Deadline, SearchSettings
@@ -265,7 +264,7 @@ def _trial(bundle: Bundle, record: VariantRecord, job: Job, inputs: Inputs) -> T
     rules = tuple(part.rule.to_rule() for part in record.parts if part.rule is not None)
     plan = Plan(stages, rules)
     with plan.compile() as runner:
-        callers = _callers(stages[0].engine, job)
+        callers = callers_of(stages[0].engine, job.hardware.cores)
         found = best_load(runner, inputs, callers, _LOAD_TURN_S, job.settings.seed)
         [single] = probe([Task(calling(runner, *inputs.singles))], job.settings.seed)
     is_baseline = record.variant == bundle.manifest.baseline.variant
@@ -278,10 +277,6 @@ def _trial(bundle: Bundle, record: VariantRecord, job: Job, inputs: Inputs) -> T
         name=record.variant,
         is_baseline=is_baseline,
     )
-
-
-def _callers(engine: Engine, job: Job) -> int:
-    return engine.streams if isinstance(engine, OpenVINO) else job.hardware.cores
 
 
 def _certify(

@@ -17,7 +17,7 @@ from tradewind.search.finals import peak_of
 from tradewind.search.job import Job
 from tradewind.search.keys import answers_key
 from tradewind.search.plans import Plan
-from tradewind.search.probing import BATCH_SIZES, Inputs, best_load, make_inputs, probe
+from tradewind.search.probing import BATCH_SIZES, Inputs, best_load, callers_of, make_inputs, probe
 from tradewind.search.scoring import find_scores
 from tradewind.search.trials import TINY_S, Load, Seen, Trial
 from tradewind.tensors import Array, Tensors
@@ -81,7 +81,7 @@ class Screen:
         found = best_load(
             runner,
             self._inputs,
-            job.hardware.cores,
+            callers_of(plan.last.engine, job.hardware.cores),
             load_turn_s(job),
             job.settings.seed,
             sizes_for(job),

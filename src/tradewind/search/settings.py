@@ -13,6 +13,10 @@ Effort = Literal["quick", "normal", "thorough"]
 
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 
+_UNHURRIED_S = 120.0
+"""In a shorter search every timing is shorter, so that as many variants are looked at."""
+_LEAST_PATIENCE = 0.35
+
 
 @dataclass(frozen=True)
 class SearchSettings:
@@ -40,23 +44,10 @@ class SearchSettings:
         if self.seed < 0:
             raise SettingError("--seed", "0 or more", str(self.seed))
 
-
-@dataclass(frozen=True)
-class Shares:
-    """Of the time given, when each stage of a search must have ended."""
-
-    screened: float  # variants are made and looked at
-    cascaded: float  # cascades of them are looked at
-    settled: float  # the load is found that suits each of those worth a test
-    certified: float
-    timed: float
-
-
-SHARES: dict[Effort, Shares] = {
-    "quick": Shares(0.48, 0.55, 0.60, 0.80, 0.95),
-    "normal": Shares(0.48, 0.55, 0.60, 0.80, 0.95),
-    "thorough": Shares(0.68, 0.75, 0.77, 0.87, 0.95),  # training takes what it is given
-}
+    @property
+    def patience(self) -> float:
+        """Share of the usual time that is taken to time something: 1 where there is plenty."""
+        return min(max(self.time_s / _UNHURRIED_S, _LEAST_PATIENCE), 1.0)
 
 
 def parse_time(text: str) -> float:

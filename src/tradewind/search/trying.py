@@ -17,8 +17,8 @@ from tradewind.search.making import Maker
 from tradewind.search.mixing import Mixer, mixable
 from tradewind.search.progress import Progress
 from tradewind.search.screening import Screen, reason_of
-from tradewind.search.settings import SHARES
 from tradewind.search.shrinking import Recipe, has_time, limit_s, recipes, within
+from tradewind.search.timetable import timetable
 from tradewind.search.trials import Trial
 
 _LEAST_S = 1.0
@@ -55,7 +55,7 @@ class Attempts:
         self._job = job
         self._screen = screen
         self._told = progress
-        self._shares = SHARES[job.settings.effort]
+        self._shares = timetable(job, screen.baseline.trial)
         # without class scores there are no cascades to keep time for
         has_scores = screen.scores is not None
         self._screened = self._shares.screened if has_scores else self._shares.cascaded

@@ -1,0 +1,52 @@
+"""When each stage of a search has to end."""
+
+from dataclasses import dataclass
+
+from tradewind.search.finals import Pace
+from tradewind.search.job import Job
+from tradewind.search.settings import Effort
+from tradewind.search.trials import Trial
+
+
+@dataclass(frozen=True)
+class Shares:
+    """Of the time given, when each stage of a search must have ended."""
+
+    screened: float  # variants are made and looked at
+    cascaded: float  # cascades of them are looked at
+    settled: float  # the load is found that suits each of those worth a test
+    certified: float
+    timed: float
+
+
+SHARES: dict[Effort, Shares] = {
+    "quick": Shares(0.48, 0.55, 0.60, 0.80, 0.95),
+    "normal": Shares(0.48, 0.55, 0.60, 0.80, 0.95),
+    "thorough": Shares(0.68, 0.75, 0.77, 0.87, 0.95),  # training takes what it is given
+}
+"""The earliest ends: a model that is quick to certify and to time leaves more for variants."""
+
+_TESTED = 2.5
+"""Computations of the certify split by the original that all tests take together, about."""
+_ENTRANTS, _ROUNDS = 5, 20
+"""Of a race that tells finalists apart, as they usually are."""
+_COMPILING_S = 3.0
+"""What it takes to make ready what is tested, and what is timed."""
+
+
+def timetable(job: Job, baseline: Trial) -> Shares:
+    """Return when each stage ends, by what certifying and timing will take.
+
+    Args:
+        job: the search.
+        baseline: the original, with its quick timings.
+    """
+    least = SHARES[job.settings.effort]
+    pace = Pace.of(job.settings)
+    calls_s = baseline.latency_s + baseline.example_s * baseline.load.batch_size
+    timing_s = _ENTRANTS * _ROUNDS * (pace.turn_s + pace.load_turn_s + calls_s) + _COMPILING_S
+    testing_s = _TESTED * len(job.splits.certify) * baseline.example_s + _COMPILING_S
+    certified = max(least.timed - timing_s / job.settings.time_s, least.certified)
+    settled = max(certified - testing_s / job.settings.time_s, least.settled)
+    later = settled - least.settled
+    return Shares(least.screened + later, least.cascaded + later, settled, certified, least.timed)

@@ -1,0 +1,43 @@
+"""Time that certifying and timing do not need goes to variants."""
+
+from dataclasses import astuple, replace
+
+import numpy as np
+import pytest
+from tests.search.stage import baseline, job
+
+from tradewind.search.settings import SearchSettings
+from tradewind.search.timetable import SHARES, timetable
+
+
+@pytest.mark.parametrize("effort", list(SHARES))
+@pytest.mark.parametrize("time_s", [5.0, 60.0, 300.0, 7200.0])
+@pytest.mark.parametrize("example_s", [1e-6, 1e-3, 1.0])
+def test_no_stage_ends_before_its_share_or_after_the_next(
+    effort: str, time_s: float, example_s: float
+) -> None:
+    settings = SearchSettings(time_s, effort)  # type: ignore[arg-type]
+    found = timetable(
+        replace(job(), settings=settings),
+        replace(baseline(), example_s=example_s, latency_s=example_s),
+    )
+    ends = astuple(found)
+    least = astuple(SHARES[settings.effort])
+    assert np.all(np.diff(ends) > 0)
+    assert np.all(np.greater_equal(ends, least) | np.isclose(ends, least))
+    assert found.timed == SHARES[settings.effort].timed
+
+
+def test_what_is_certified_soon_leaves_its_time_to_variants() -> None:
+    cheap = replace(baseline(), example_s=1e-5, latency_s=1e-5)
+    found = timetable(job(time_s=300.0), cheap)
+    assert found.screened > SHARES["normal"].screened + 0.1
+    dear = replace(cheap, example_s=0.1, latency_s=0.1)
+    assert timetable(job(time_s=300.0), dear) == SHARES["normal"]
+
+
+def test_what_takes_long_to_certify_is_given_that_time() -> None:
+    work = job(time_s=300.0)
+    slow = replace(baseline(), example_s=0.01, latency_s=0.001)
+    found = timetable(work, slow)
+    assert (found.certified - found.settled) * 300.0 >= 2 * 0.01 * len(work.splits.certify)
