@@ -98,7 +98,7 @@ def test_an_original_that_cannot_answer_is_told() -> None:
 
 def test_nothing_is_left_behind() -> None:
     with doubling() as found:
-        folder = Path(found._folder.name)
+        folder = found._folder
         assert folder.is_dir()
     assert not folder.exists()
     assert found._child.poll() is not None
