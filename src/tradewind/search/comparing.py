@@ -74,16 +74,11 @@ class Comparison:
             return self._trial(Plan.alone(graph, engines[known.choice]), known)
         is_throughput = job.budget.decides_under_load
         size = self.baseline.load.batch_size if is_throughput else min(self.inputs.by_size)
-        engine = quickest(
-            graph.model,
-            engines,
-            self.inputs.by_size[size][0],
-            [self._callers(engine)[0] if is_throughput else 1 for engine in engines],
-            load_turn_s(job),
-            job.settings.seed,
-        )
-        plan = Plan.alone(graph, engine)
-        with plan.compile() as runner:
+        callers = [self._callers(engine)[0] if is_throughput else 1 for engine in engines]
+        batch, turn_s = self.inputs.by_size[size][0], load_turn_s(job)
+        choosing = quickest(graph.model, engines, batch, callers, turn_s, job.settings.seed)
+        with choosing as (engine, runner):
+            plan = Plan.alone(graph, engine)
             load = self._load(plan, runner)
             look = self._look(_settled(plan, load), runner, load, engines.index(engine))
             job.recall.keep_look(key, look)

@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,6 +77,7 @@ def callers_of(engine: Engine, cores: int) -> tuple[int, ...]:
     return (1, cores) if cores > 1 else (1,)
 
 
+@contextlib.contextmanager
 def quickest(
     model: Model,
     engines: list[Engine],
@@ -84,8 +85,8 @@ def quickest(
     callers: list[int],
     turn_s: float,
     seed: int,
-) -> Engine:
-    """Return the engine that is quickest with `inputs`; all must be able to run the model.
+) -> Iterator[tuple[Engine, Runner]]:
+    """Lend the engine that is quickest with `inputs`, with what it has compiled.
 
     Args:
         model: what is run.
@@ -96,18 +97,22 @@ def quickest(
         seed: fixes the order of timing.
 
     Raises:
-        EngineError: one of them cannot.
+        EngineError: one of them cannot run the model.
     """
-    if len(engines) == 1:
-        return engines[0]
     with contextlib.ExitStack() as stack:
-        tasks = []
-        for engine, count in zip(engines, callers, strict=True):
-            runner = stack.enter_context(engine.compile(model))
-            runner(inputs)  # code for this batch size is compiled at the first call
-            tasks.append(Task(calling(runner, inputs), count, turn_s))
-        costs = [float(np.median(timing.wall_per_call_s)) for timing in probe(tasks, seed)]
-        return engines[int(np.argmin(costs))]
+        runners = [stack.enter_context(engine.compile(model)) for engine in engines]
+        best = 0
+        if len(engines) > 1:
+            tasks = []
+            for runner, count in zip(runners, callers, strict=True):
+                runner(inputs)  # code for this batch size is compiled at the first call
+                tasks.append(Task(calling(runner, inputs), count, turn_s))
+            costs = [float(np.median(timing.wall_per_call_s)) for timing in probe(tasks, seed)]
+            best = int(np.argmin(costs))
+        for runner in runners:
+            if runner is not runners[best]:
+                runner.close()
+        yield engines[best], runners[best]
 
 
 def probe(tasks: list[Task], seed: int, rounds: int = ROUNDS, limit_s: float = 2.0) -> list[Timing]:
