@@ -21,6 +21,8 @@ LARGE_BATCH_SIZES = (128, 256)
 TURN_S = 0.03
 LOAD_TURN_S = 0.12
 ROUNDS = 6
+_TURNS_EACH = 8
+"""Of each setting, until the best of them is taken."""
 MAX_PROBE_S = 2.0
 """When probing a batch size takes longer than this, no larger one is probed."""
 
@@ -107,7 +109,8 @@ def quickest(
             for runner, count in zip(runners, callers, strict=True):
                 runner(inputs)  # code for this batch size is compiled at the first call
                 tasks.append(Task(calling(runner, inputs), count, turn_s))
-            costs = [float(np.median(timing.wall_per_call_s)) for timing in probe(tasks, seed)]
+            timings = probe(tasks, seed, 2 * ROUNDS, _TURNS_EACH * len(tasks) * turn_s)
+            costs = [float(np.median(timing.wall_per_call_s)) for timing in timings]
             best = int(np.argmin(costs))
         for runner in runners:
             if runner is not runners[best]:
