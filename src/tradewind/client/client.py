@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, final
@@ -19,6 +20,7 @@ from tradewind.client.lines import (
     Line,
 )
 from tradewind.client.retrying import Retries
+from tradewind.client.steps import AsyncSteps, Steps
 from tradewind.tensors import Array
 
 _PATIENT = Retries()
@@ -92,6 +94,14 @@ class Client(Asker):
             if pause_s is None:
                 return self._language.read_answer(self._checked(model, received))
             time.sleep(pause_s)
+
+    def sequence(self, model: str, version: str = "") -> Steps:
+        """Begin a sequence of requests to a model that remembers; it ends with the block.
+
+        >>> with client.sequence("speech") as sequence:
+        ...     answers = [sequence.infer({"x": chunk})["y"] for chunk in chunks]
+        """
+        return Steps(partial(self.infer, model, version=version))
 
     def is_ready(self, model: str = "", version: str = "") -> bool:
         """Say whether the server, or one of its models, takes requests."""
@@ -210,6 +220,10 @@ class AsyncClient(Asker):
             if pause_s is None:
                 return self._language.read_answer(self._checked(model, received))
             await asyncio.sleep(pause_s)
+
+    def sequence(self, model: str, version: str = "") -> AsyncSteps:
+        """Begin a sequence of requests to a model that remembers; it ends with the block."""
+        return AsyncSteps(partial(self.infer, model, version=version))
 
     async def is_ready(self, model: str = "", version: str = "") -> bool:
         """Say whether the server, or one of its models, takes requests."""

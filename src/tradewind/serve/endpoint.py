@@ -37,7 +37,7 @@ class Endpoint:
         self.recent: deque[dict[str, Array]] = deque(maxlen=0)  # inputs of small requests
         self._answer = answer
         self._lease = _Lease(self)
-        batched = [spec.name for spec in model.runner.signature.inputs if spec.has_free_batch]
+        batched = [spec.name for spec in model.signature.inputs if spec.has_free_batch]
         self._batched = batched[0] if batched else None
 
     def lease(self) -> AbstractContextManager[None]:

@@ -10,7 +10,7 @@ from tradewind.tensors import Datatype, Signature, TensorSpec
 def describe_configuration(endpoint: Endpoint) -> dict[str, Any]:
     """Return the fields that clients read; with a batch, `dims` leave it out."""
     model = endpoint.model
-    signature = model.runner.signature
+    signature = model.signature
     batch = batch_limit(signature, endpoint.rules)
     return {
         "name": model.name,

@@ -91,9 +91,11 @@ def _read(summary: str, schema: Json, tag: str = "server", operation: str = "") 
 def _inference(endpoint: Endpoint) -> Json:
     model = endpoint.model
     body: Json = {"schema": _request_schema(endpoint)}
-    inputs = [example(spec) for spec in model.runner.signature.inputs]
+    inputs = [example(spec) for spec in model.signature.inputs]
     if all(one is not None for one in inputs):
         body["example"] = {"inputs": inputs}
+        if model.recurrence is not None:
+            body["example"]["parameters"] = _WHOLE_SEQUENCE
     return {
         "tags": [model.name],
         "summary": "Ask the model.",
@@ -126,7 +128,7 @@ def _file_bodies(endpoint: Endpoint) -> Json:
 
 
 def _request_schema(endpoint: Endpoint) -> Json:
-    signature = endpoint.model.runner.signature
+    signature = endpoint.model.signature
     inputs = [input_schema(spec) for spec in signature.inputs]
     contents = contents_of(endpoint.model.runner)
     if isinstance(contents, Picture):
@@ -134,9 +136,10 @@ def _request_schema(endpoint: Endpoint) -> Json:
             {"anyOf": [schema, picture_schema(spec)]} if spec.name == contents.name else schema
             for spec, schema in zip(signature.inputs, inputs, strict=True)
         ]
+    remembers = endpoint.model.recurrence is not None
     return {
         "type": "object",
-        "required": ["inputs"],
+        "required": ["inputs", "parameters"] if remembers else ["inputs"],
         "properties": {
             "id": {"type": "string"},
             "inputs": {
@@ -146,7 +149,7 @@ def _request_schema(endpoint: Endpoint) -> Json:
                 "maxItems": len(inputs),
             },
             "outputs": wish_schema(signature.outputs),
-            "parameters": _PARAMETERS,
+            "parameters": _SEQUENCE if remembers else _PARAMETERS,
         },
     }
 
@@ -162,7 +165,7 @@ def _response_schema(endpoint: Endpoint) -> Json:
             "id": {"type": "string"},
             "outputs": {
                 "type": "array",
-                "items": {"anyOf": [output_schema(one) for one in model.runner.signature.outputs]},
+                "items": {"anyOf": [output_schema(one) for one in model.signature.outputs]},
             },
         },
     }
@@ -179,7 +182,7 @@ def _object(required: str, **properties: Mapping[str, Any]) -> Json:
 _TEXT = {"type": "string"}
 _WHOLE = {"type": "integer"}
 _FLAG = {"type": "boolean"}
-_PARAMETERS = {
+_PARAMETERS: Json = {
     "type": "object",
     "properties": {
         "binary_data_output": {**_FLAG, "description": "Outputs as bytes unless one says other."},
@@ -187,6 +190,22 @@ _PARAMETERS = {
         "priority": {**_WHOLE, "minimum": 0, "description": "1 is the most urgent, 0 no wish."},
     },
 }
+_SEQUENCE: Json = {
+    "type": "object",
+    "properties": {
+        **_PARAMETERS["properties"],
+        "sequence_id": {
+            "anyOf": [
+                {**_WHOLE, "minimum": 1, "maximum": 2**64 - 1},
+                {**_TEXT, "minLength": 1, "maxLength": 256},
+            ],
+        },
+        "sequence_start": {**_FLAG, "description": "Whether the sequence begins."},
+        "sequence_end": {**_FLAG, "description": "Whether it is forgotten after this request."},
+    },
+    "required": ["sequence_id"],
+}
+_WHOLE_SEQUENCE = {"sequence_id": 1, "sequence_start": True, "sequence_end": True}
 _TENSOR = _object("name datatype shape", name=_TEXT, datatype=_TEXT, shape=_list(_WHOLE))
 _METADATA = _object(
     "name versions platform inputs outputs",

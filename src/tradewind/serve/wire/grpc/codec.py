@@ -54,7 +54,7 @@ class Codec:
         model = endpoint.model
         self._classes = model.classes
         self._rules = endpoint.rules
-        self._outputs = {spec.name: spec for spec in model.runner.signature.outputs}
+        self._outputs = {spec.name: spec for spec in model.signature.outputs}
         self._all = tuple(Wanted(name, is_binary=True) for name in self._outputs)
         self._writer = ResponseWriter(model.name, model.version)
         contents = contents_of(model.runner)
