@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 from tests.serve.pictures import COLORS, picture
-from tests.serve.recurrent import COUNTER_STATES, compiled, counter
+from tests.serve.recurrent import COUNTER_STATES, Slowed, compiled, counter
 
 from tradewind.engines import OnnxRuntime
 from tradewind.errors import EngineError, TradewindError
@@ -101,6 +101,9 @@ def main() -> int:
         ServedModel("broken", Broken(), "test_broken"),
         ServedModel("two words/é", Echo(Datatype.FP32), "test_echo"),
         ServedModel("counter", compiled(counter()), "onnx_onnxruntime", states=COUNTER_STATES),
+        ServedModel(
+            "slow-counter", Slowed(compiled(counter()), 0.01), "test", states=COUNTER_STATES
+        ),
         ServedModel("picture", picture(), "test", classes=COLORS),
         *echoes,
     ]

@@ -1,7 +1,8 @@
 """Recurrent models with their states among their inputs and outputs, as exporters write them."""
 
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 import onnx
@@ -9,14 +10,16 @@ import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 from tradewind.engines import OnnxRuntime
+from tradewind.errors import EngineError
 from tradewind.model import Model, Origin
 from tradewind.runners import Runner
 from tradewind.serve import State
-from tradewind.tensors import Array
+from tradewind.tensors import Array, Signature, Tensors
 
 Sizes = Mapping[str, Sequence[int | str]]
 
 SIZE, WIDTH = 3, 5
+BAD = -99.0
 GRU_STATES = (State("h_in", "h_out"),)
 COUNTER_STATES = (State("sum_in", "sum_out", 0.5), State("steps_in", "steps_out"))
 
@@ -58,6 +61,28 @@ def counter() -> onnx.ModelProto:
     given: Sizes = {"x": ["N", 2], "sum_in": ["N", 2], "steps_in": ["N", 1]}
     taken: Sizes = {"y": ["N", 2], "n": ["N", 1], "sum_out": ["N", 2], "steps_out": ["N", 1]}
     return _proto(nodes, given, taken, [one])
+
+
+@final
+class Slowed(Runner):
+    """Takes its time for every answer of another runner; has none for BAD."""
+
+    def __init__(self, inner: Runner, delay_s: float) -> None:
+        self._inner = inner
+        self._delay_s = delay_s
+
+    @property
+    def signature(self) -> Signature:
+        return self._inner.signature
+
+    def __call__(self, inputs: Tensors) -> dict[str, Array]:
+        time.sleep(self._delay_s)
+        if (inputs["x"] == BAD).any():
+            raise EngineError("x", "no bad number", "one")
+        return self._inner(inputs)
+
+    def close(self) -> None:
+        self._inner.close()
 
 
 def compiled(proto: onnx.ModelProto) -> Runner:

@@ -7,7 +7,7 @@ from tradewind.serve.admission import Admission
 from tradewind.serve.batching import Compute, Threads
 from tradewind.serve.caching import Cache, Cached
 from tradewind.serve.endpoint import Endpoint
-from tradewind.serve.messages import Answer
+from tradewind.serve.messages import Answer, Stream
 from tradewind.serve.observing import About, ModelMetrics
 from tradewind.serve.security import Gate, Metered
 from tradewind.serve.sequences.sequenced import Sequenced
@@ -82,6 +82,7 @@ class Assembler:
         rules = InputRules(model.signature, settings.max_batch)
         gate = self._gate
         answer: Answer = admission
+        stream: Stream | None = None
         sequenced = None
         if recurrence is not None:
             sequenced = Sequenced(
@@ -92,13 +93,14 @@ class Assembler:
                 settings.request_timeout_s,
                 is_apart=gate.is_locked,
             )
-            answer = sequenced
+            answer, stream = sequenced, sequenced.stream
             _count_sequences(metrics, admission, sequenced)
         if self._cache is not None:
             answer = Cached(answer, self._cache, model.digest, metrics)
         if gate.is_locked:
-            answer = Metered(answer, gate.allowances)
-        endpoint = Endpoint(model, rules, answer, metrics)
+            metered = Metered(answer, gate.allowances, stream)
+            answer, stream = metered, stream and metered.stream
+        endpoint = Endpoint(model, rules, answer, metrics, stream)
         self._newest[model.name, model.version] = endpoint
         return Assembled(endpoint, computing, sequenced)
 

@@ -3,7 +3,7 @@
 import asyncio
 import math
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import final
 
@@ -78,6 +78,28 @@ class Sequenced:
                     await asyncio.sleep(0)  # quick steps are computed here, and others wait
             live.state = None if wish.is_end else state
         return self._joined(responses)
+
+    async def stream(self, request: Request) -> AsyncGenerator[Response, None]:
+        """Yield the answer to each step as soon as it is computed.
+
+        The states move on with every answer; the deadline holds for each of them. Closing the
+        stream leaves the sequence where the last answer was given.
+        """
+        wish = Wish.read(request.parameters)
+        steps = self._recurrence.steps(request.inputs)
+        async with self._turn(wish, request) as live:
+            state = self._begun(live, wish)
+            if not steps:
+                live.state = None if wish.is_end else state
+                yield self._joined([])
+            for number, step in enumerate(steps, 1):
+                response, state = await self._step(request, step, state)
+                is_last = number == len(steps)
+                live.state = None if wish.is_end and is_last else state
+                yield response if len(steps) == 1 else structs.replace(response, is_last=is_last)
+                await asyncio.sleep(0)  # quick steps are computed here, and others wait
+                arrival = structs.replace(request.arrival, at_s=time.perf_counter())
+                request = structs.replace(request, arrival=arrival)
 
     def close(self) -> None:
         """Forget every sequence."""

@@ -69,7 +69,9 @@ def _paths(endpoint: Endpoint) -> Json:
     found: Json = {}
     for tail, what, summary, schema in shown:
         found[at + tail] = {"get": _read(summary, schema, model.name, f"{what}:{model.name}")}
-    found[f"{at}/infer"] = {"post": _inference(endpoint)}
+    asked = _inference(endpoint)
+    found[f"{at}/infer"] = {"post": asked}
+    found[f"{at}/infer_stream"] = {"post": _streaming(asked, model.name)}
     return found
 
 
@@ -114,6 +116,30 @@ def _inference(endpoint: Endpoint) -> Json:
                     "application/json": {"schema": _response_schema(endpoint)},
                     "application/octet-stream": {},
                 },
+            },
+            **_ERRORS,
+        },
+    }
+
+
+def _streaming(asked: Json, name: str) -> Json:
+    """Return the description of asking for answers one by one, from that of asking for one."""
+    body = asked["requestBody"]["content"]
+    return {
+        **asked,
+        "summary": "Ask the model, and get each answer as soon as it is there.",
+        "description": "Each event is a response in JSON; one that is called error ends them.",
+        "operationId": f"infer_stream:{name}",
+        "requestBody": {
+            "required": True,
+            "content": {
+                kind: {"schema": told["schema"]} if told else {} for kind, told in body.items()
+            },
+        },
+        "responses": {
+            "200": {
+                "description": "What the model says, answer by answer.",
+                "content": {"text/event-stream": {}},
             },
             **_ERRORS,
         },

@@ -40,6 +40,7 @@ GET  /v2/models/NAME/config         its configuration, as Triton writes it
 GET  /v2/models/NAME/ready          does it take requests
 GET  /v2/models/NAME/stats          counts and times, as Triton tells them
 POST /v2/models/NAME/infer          ask it
+POST /v2/models/NAME/infer_stream   ask it, and get each answer as soon as it is there
 GET  /v2/health/live                is the process alive
 GET  /v2/health/ready               does it take requests
 POST /v2/repository/index           every model, ready or not

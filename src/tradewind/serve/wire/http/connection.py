@@ -46,6 +46,7 @@ class Connection(asyncio.BufferedProtocol):
         "_is_lost",
         "_out",
         "_rest",
+        "_room",
         "_site",
         "_task",
         "_transport",
@@ -60,6 +61,7 @@ class Connection(asyncio.BufferedProtocol):
         self._task: asyncio.Task[None] | None = None
         self._rest = b""  # the beginning of a head, or requests before their turn
         self._out: list[bytes] | None = None
+        self._room: asyncio.Future[None] | None = None  # while a response waits to go on
         self._is_feeding = False
         self._is_held = False  # nothing is read
         self._is_choked = False  # nothing more can be written
@@ -82,6 +84,7 @@ class Connection(asyncio.BufferedProtocol):
         self._site.leave(self)
         if self._turn is not None:
             self._turn.leave()
+        self._make_room()
 
     def eof_received(self) -> bool:
         self._is_half_closed = True
@@ -98,9 +101,10 @@ class Connection(asyncio.BufferedProtocol):
 
     def resume_writing(self) -> None:
         self._is_choked = False
+        self._make_room()
         if self._turn is None:
             self._rest_until(self._site.limits.head_s)
-        elif not self._turn.is_answered:
+        elif not self._turn.is_answered or self._turn.is_streaming:
             self.deadline_s = math.inf
         self._go_on()
 
@@ -144,13 +148,47 @@ class Connection(asyncio.BufferedProtocol):
     def answer(self, turn: Turn, status: int, headers: Headers, body: bytes) -> None:
         if self._is_lost:
             return
-        head, site = turn.head, self._site
-        is_waiting = turn.is_waited_for and not turn.is_whole
-        if not head.is_kept or is_waiting or turn.is_broken or site.app.is_draining:
-            self._is_ending = True
-        told = "close" if self._is_ending else "keep-alive" if head.is_old else ""
-        text = site.replies.head(status, headers, told, len(body))
+        text = self._site.replies.head(status, headers, self._fate(turn), len(body))
         self._write(text, b"" if turn.method == "HEAD" else body)
+
+    def open(self, turn: Turn, status: int, headers: Headers) -> None:
+        if self._is_lost:
+            return
+        if turn.head.is_old:  # which knows no chunks: the end of the connection is that of the body
+            self._is_ending = True
+        else:
+            headers = (*headers, ("transfer-encoding", "chunked"))
+        self._write(self._site.replies.open_head(status, headers, self._fate(turn)), b"")
+
+    def push(self, turn: Turn, piece: bytes) -> asyncio.Future[None] | None:
+        if self._is_lost:
+            return None
+        if turn.head.is_old:
+            self._write(b"", piece)
+        else:
+            self._write(b"%x\r\n" % len(piece), piece + b"\r\n")
+        if not self._is_choked:
+            return None
+        self._room = asyncio.get_running_loop().create_future()
+        return self._room
+
+    def end(self, turn: Turn) -> None:
+        if not self._is_lost and not turn.head.is_old:
+            self._write(b"0\r\n\r\n", b"")
+
+    def _fate(self, turn: Turn) -> str:
+        """Decide what becomes of the connection after a response; return what is told of it."""
+        is_waiting = turn.is_waited_for and not turn.is_whole
+        is_kept = turn.head.is_kept and not self._site.app.is_draining
+        if not is_kept or is_waiting or turn.is_broken:
+            self._is_ending = True
+        return "close" if self._is_ending else "keep-alive" if turn.head.is_old else ""
+
+    def _make_room(self) -> None:
+        """Let a response go on that waited for room."""
+        room, self._room = self._room, None
+        if room is not None and not room.done():
+            room.set_result(None)
 
     def _feed(self, data: bytes) -> None:
         """Take as many requests as can be answered at once; keep the rest."""
