@@ -101,6 +101,7 @@ class Assembler:
             metered = Metered(answer, gate.allowances, stream)
             answer, stream = metered, stream and metered.stream
         endpoint = Endpoint(model, rules, answer, metrics, stream)
+        endpoint.sequence_idle_s = settings.sequences.idle_s
         self._newest[model.name, model.version] = endpoint
         return Assembled(endpoint, computing, sequenced)
 

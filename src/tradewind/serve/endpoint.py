@@ -41,6 +41,7 @@ class Endpoint:
         self.rules = rules
         self.metrics = metrics
         self.leases = 0
+        self.sequence_idle_s = 0.0  # after which a sequence is forgotten, where it is remembered
         self.recent: deque[dict[str, Array]] = deque(maxlen=0)  # inputs of small requests
         self._answer = answer
         self._stream = stream

@@ -69,7 +69,7 @@ def array(answer: Any, name: str, dtype: Any) -> Array:
     return found.reshape(list(answer.outputs[place].shape))
 
 
-def test_states_are_neither_asked_for_nor_told(remembering: Child) -> None:
+def test_states_are_neither_asked_for_nor_told(remembering: Child, channel: grpc.Channel) -> None:
     about = remembering.ask("/v2/models/counter").json
     assert [one["name"] for one in about["inputs"]] == ["x"]
     assert [one["name"] for one in about["outputs"]] == ["y", "n"]
@@ -77,6 +77,15 @@ def test_states_are_neither_asked_for_nor_told(remembering: Child) -> None:
     config = remembering.ask("/v2/models/counter/config").json
     assert config["max_batch_size"] > 0
     assert [one["name"] for one in config["input"]] == ["x"]
+    assert config["sequence_batching"] == {"max_sequence_idle_microseconds": 30_000_000}
+    assert "sequence_batching" not in remembering.ask("/v2/models/tiny/config").json
+    about = schema.message_type("inference.ModelConfigRequest")(name="counter")
+    read = schema.message_type("inference.ModelConfigResponse").FromString
+    told_there = channel.unary_unary(f"{SERVICE}ModelConfig", response_deserializer=read)(
+        about.SerializeToString(), timeout=PATIENCE_S
+    )
+    idle_us = told_there.config.sequence_batching.max_sequence_idle_microseconds
+    assert idle_us == 30_000_000
     body = {"name": "sum_in", "datatype": "FP32", "shape": [1, 2], "data": [0, 0]}
     refused = remembering.infer("counter", {"inputs": [body], "parameters": {"sequence_id": 1}})
     assert (refused.status, "each of x once" in refused.error) == (400, True)

@@ -63,9 +63,9 @@ class Watched:
 
     def _noted(self, status: int, headers: Headers) -> Headers:
         account = self.account
+        account.reason = account.reason or _REASONS.get(status, "")
         if not account.status:
             account.status = status
-            account.reason = account.reason or _REASONS.get(status, "")
         if account.trace is not None:
             headers = (*headers, ("traceresponse", account.trace.header))
         return headers
