@@ -2,7 +2,8 @@
 
 import contextlib
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
+from contextlib import aclosing, closing
 from types import TracebackType
 from typing import Any, Self, final
 
@@ -52,11 +53,17 @@ class Steps(_Place):
 
     Args:
         infer: asks the model, as `Client.infer` does.
+        stream: likewise, as `Client.stream` does.
     """
 
-    def __init__(self, infer: Callable[..., Answers]) -> None:
+    def __init__(
+        self,
+        infer: Callable[..., Answers],
+        stream: Callable[..., Generator[Answers, None, None]],
+    ) -> None:
         super().__init__()
         self._infer = infer
+        self._stream = stream
 
     def infer(
         self,
@@ -82,6 +89,29 @@ class Steps(_Place):
         answers = self._infer(inputs, parameters=told, **more)
         self._note(inputs, is_last)
         return answers
+
+    def stream(
+        self,
+        inputs: Inputs,
+        *,
+        is_last: bool = False,
+        parameters: Mapping[str, Scalar] | None = None,
+        **more: Any,
+    ) -> Generator[Answers, None, None]:
+        """Yield the answer to each row, which is a step, as soon as it is computed.
+
+        Args:
+            inputs: as `Client.infer` takes them.
+            is_last: whether the sequence ends with the last of them.
+            parameters: of the request, besides those of the sequence.
+            more: as `Client.stream` takes it.
+        """
+        told = self._parameters(parameters, is_last)
+        with closing(self._stream(inputs, parameters=told, **more)) as answers:
+            for answer in answers:
+                self._note(inputs, is_last=False)
+                yield answer
+        self._note(inputs, is_last)
 
     def end(self) -> None:
         """Have the server forget the sequence; it does so by itself after a while."""
@@ -110,11 +140,17 @@ class AsyncSteps(_Place):
 
     Args:
         infer: asks the model, as `AsyncClient.infer` does.
+        stream: likewise, as `AsyncClient.stream` does.
     """
 
-    def __init__(self, infer: Callable[..., Awaitable[Answers]]) -> None:
+    def __init__(
+        self,
+        infer: Callable[..., Awaitable[Answers]],
+        stream: Callable[..., AsyncGenerator[Answers, None]],
+    ) -> None:
         super().__init__()
         self._infer = infer
+        self._stream = stream
 
     async def infer(
         self,
@@ -129,6 +165,22 @@ class AsyncSteps(_Place):
         answers = await self._infer(inputs, parameters=told, **more)
         self._note(inputs, is_last)
         return answers
+
+    async def stream(
+        self,
+        inputs: Inputs,
+        *,
+        is_last: bool = False,
+        parameters: Mapping[str, Scalar] | None = None,
+        **more: Any,
+    ) -> AsyncGenerator[Answers, None]:
+        """Yield the answer to each row, which is a step, as soon as it is computed."""
+        told = self._parameters(parameters, is_last)
+        async with aclosing(self._stream(inputs, parameters=told, **more)) as answers:
+            async for answer in answers:
+                self._note(inputs, is_last=False)
+                yield answer
+        self._note(inputs, is_last)
 
     async def end(self) -> None:
         """Have the server forget the sequence; it does so by itself after a while."""

@@ -1,5 +1,6 @@
 """Several answers to one request, through real sockets."""
 
+import asyncio
 import http.client
 import json
 import time
@@ -13,6 +14,8 @@ from tests.serve.child import Child, start
 from tests.serve.recurrent import BAD, COUNTER_STATES, counter, stepped
 from tests.serve.sequences.test_over_the_wire import PATIENCE_S, SERVICE, array, message
 
+import tradewind
+from tradewind.client import Refused
 from tradewind.protocol import schema
 
 GONE = 'tradewind_requests_refused_total{model="slow-counter",reason="client_gone"'
@@ -207,3 +210,42 @@ def test_unary_calls_get_all_steps_at_once(channel: grpc.Channel) -> None:
     answer = call(asked, timeout=PATIENCE_S)
     assert array(answer, "n", np.int64).ravel().tolist() == [1, 2, 3]
     assert not answer.parameters
+
+
+@pytest.mark.parametrize("protocol", ["http", "grpc"])
+def test_our_client_gets_each_step(streaming: Child, protocol: str) -> None:
+    address = streaming.grpc if protocol == "grpc" else f"{streaming.host}:{streaming.port}"
+    live = 'tradewind_sequences{model="slow-counter"'
+    others = streaming.metric(live)
+    with tradewind.Client(f"{protocol}://{address}") as client:
+        with client.sequence("slow-counter") as sequence:
+            ones = np.ones((3, 2), np.float32)
+            steps = [one["n"].item() for one in sequence.stream({"x": ones})]
+            assert steps == [1, 2, 3]
+            assert sequence.infer(ones)["n"].ravel().tolist() == [4, 5, 6]
+            stream = sequence.stream(np.array([[1, 1], [BAD, 1]], np.float32))
+            assert next(stream)["n"].item() == 7
+            with pytest.raises(Refused, match="the log of the server says more"):
+                next(stream)
+            before = streaming.metric(GONE)
+            many = sequence.stream(np.ones((MANY, 2), np.float32))
+            assert next(many)["n"].item() == 8
+            many.close()
+            until(lambda: streaming.metric(GONE) == before + 1)
+        assert streaming.metric(live) == others
+        with pytest.raises(Refused, match="sequence_id"):
+            list(client.stream("counter", np.ones((1, 2), np.float32)))
+
+
+@pytest.mark.parametrize("protocol", ["http", "grpc"])
+def test_our_asynchronous_client_gets_each_step(streaming: Child, protocol: str) -> None:
+    address = streaming.grpc if protocol == "grpc" else f"{streaming.host}:{streaming.port}"
+
+    async def ask() -> list[int]:
+        ones = np.ones((3, 2), np.float32)
+        url = f"{protocol}://{address}"
+        async with tradewind.AsyncClient(url) as client, client.sequence("counter") as steps:
+            return [one["n"].item() async for one in steps.stream(ones, is_last=True)]
+
+    assert asyncio.run(ask()) == [1, 2, 3]
+    assert streaming.metric('tradewind_sequences{model="counter"') == 0
