@@ -104,6 +104,26 @@ def test_rows_are_steps_only_where_states_count_examples() -> None:
     assert [one["x"].shape for one in whole.steps({"x": x})] == [(3, 3)]
 
 
+def test_a_model_that_insists_on_one_example_takes_steps() -> None:
+    given = (spec("x", 1, 1, 3), spec("rate", datatype=Datatype.INT64), spec("h", 1, 2, 4))
+    known = Signature(given, (spec("y", "M", 2), spec("g", "M", 2, 4)))
+    found = Recurrence(known, [State("h", "g")])
+    assert [one.shape for one in found.signature.inputs] == [("steps", 1, 3), ()]
+    assert [one.shape for one in found.signature.outputs] == [("steps", 2)]
+    arrays = {"x": np.zeros((5, 1, 3), np.float32), "rate": np.array(16)}
+    steps = found.steps(arrays)
+    assert [(one["x"].shape, one["rate"].shape) for one in steps] == [((1, 1, 3), ())] * 5
+    first = found.first_step(arrays)
+    assert {name: array.shape for name, array in first.items()} == {
+        "x": (1, 1, 3),
+        "rate": (),
+        "h": (1, 2, 4),
+    }
+    fixed = Signature((spec("x", 1, 3), spec("h", 1, 4)), (spec("y", 2), spec("g", 1, 4)))
+    whole = Recurrence(fixed, [State("h", "g")])
+    assert whole.signature.inputs[0].shape == (1, 3)  # whose answers could not be told apart
+
+
 def test_a_sequence_is_one_example() -> None:
     frames = spec("x", "T", "N", 3)
     known = signature(spec("h", 2, "N", 4), spec("g", 2, "N", 4), frames)
@@ -127,6 +147,13 @@ def test_inputs_agree_on_the_number_of_steps() -> None:
     arrays = {"x": np.zeros((2, 3), np.float32), "z": np.zeros((1, 3), np.float32)}
     with pytest.raises(RequestError, match="one number of steps"):
         found.steps(arrays)
+
+
+def test_a_step_with_several_answers_is_refused() -> None:
+    found = Recurrence(signature(spec("h", "N", 4), spec("g", "N", 4)), [State("h", "g")])
+    outputs = {"y": np.zeros((2, 2), np.float32), "g": np.zeros((1, 4), np.float32)}
+    with pytest.raises(EngineError, match="one row for one step"):
+        found.split(outputs)
 
 
 def test_a_state_that_grows_is_refused() -> None:

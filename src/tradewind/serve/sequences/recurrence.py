@@ -18,7 +18,8 @@ class Recurrence:
     """Which tensors of a model are its memory, and what is left for clients to send and to read.
 
     A sequence is one example after the other: where states count examples, the rows of a request
-    are the steps of its sequence, in their order. Where they count none, a request is one step.
+    are the steps of its sequence, in their order. So they are where a model insists on one example,
+    which clients are shown as any number of steps. Everywhere else a request is one step.
 
     Args:
         signature: of the whole model.
@@ -45,8 +46,11 @@ class Recurrence:
             raise SettingError("state", "an input and an output besides the states", "none")
         self._ones = _ones(self.signature, [spec for spec, _ in self._pairs])
         axes = [self._row_axis(spec) for spec, _ in self._pairs]
-        self._has_rows = bool(self._rowed) and any(axis is not None for axis in axes)
+        counts = any(axis is not None for axis in axes)
+        self._has_rows = counts and any(spec.has_free_batch for spec in self.signature.inputs)
         self._axes = axes if self._has_rows else [None] * len(axes)
+        if _takes_one(self.signature):
+            self.signature, self._has_rows = _stacked(self.signature), True
 
     @property
     def state_bytes(self) -> int:
@@ -107,9 +111,12 @@ class Recurrence:
         """Return what a client is told, and the states that go into the next step.
 
         Raises:
-            EngineError: a state has another size than before.
+            EngineError: a state has another size than before, or a step has several answers.
         """
         told = {spec.name: outputs[spec.name] for spec in self.signature.outputs}
+        for name, array in told.items() if self._has_rows and self._answers_have_rows else ():
+            if len(array) != 1:
+                raise EngineError(name, "one row for one step", f"shape {list(array.shape)}")
         states = {}
         for state in self._states:
             array, before = outputs[state.output], self.start[state.input]
@@ -180,6 +187,26 @@ def _pair(signature: Signature, state: State) -> tuple[TensorSpec, TensorSpec]:
     if given.datatype.numpy.kind == "O":
         raise SettingError(f"state {state.input}", "numbers", "strings")
     return given, taken
+
+
+def _takes_one(signature: Signature) -> bool:
+    """Say whether a model insists on one example of what it takes and gives."""
+    counting = [spec for spec in signature.inputs if spec.shape[:1] == (1,)]
+    is_alone = not any(spec.has_free_batch for spec in signature.inputs)
+    return bool(counting) and is_alone and all(map(_counts, signature.outputs))
+
+
+def _counts(spec: TensorSpec) -> bool:
+    return spec.has_free_batch or spec.shape[:1] == (1,)
+
+
+def _stacked(signature: Signature) -> Signature:
+    """Return such a signature with any number of steps in place of the one example."""
+
+    def opened(spec: TensorSpec) -> TensorSpec:
+        return replace(spec, shape=("steps", *spec.shape[1:])) if _counts(spec) else spec
+
+    return Signature(tuple(map(opened, signature.inputs)), tuple(map(opened, signature.outputs)))
 
 
 def _fits(one: Sequence[Dimension], other: Sequence[Dimension]) -> bool:
