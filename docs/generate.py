@@ -26,7 +26,7 @@ from tradewind.data import Preprocessing
 from tradewind.engines import Engine, OneDAL, OnnxRuntime, OpenVINO, PyTorch
 from tradewind.passes import PASSES, Distil, Pass
 from tradewind.search import SearchSettings
-from tradewind.serve import Caching, Residency, Security, Settings
+from tradewind.serve import Caching, Residency, Security, Sequences, Settings, State
 from tradewind.serve.observing import About, Capture, ModelMetrics, Observing, ServerMetrics
 from tradewind.serve.refusals import STATUS, Reason
 
@@ -170,6 +170,8 @@ _MEANINGS = {
     Reason.DEADLINE: "The request waited, or would have waited, longer than it may.",
     Reason.DRAINING: "The server is about to stop.",
     Reason.CLIENT_GONE: "The client closed the connection; nobody reads the status.",
+    Reason.UNKNOWN_SEQUENCE: "The sequence has not begun, or is not remembered any more.",
+    Reason.TOO_MANY_SEQUENCES: "As many sequences as are remembered have begun and not ended.",
     Reason.UNSUPPORTED: "An extension of the protocol that is off, such as shared memory.",
     Reason.NOT_MANAGED: "Loading or unloading was asked of a server that does neither.",
     Reason.NOT_LOADED: "The model is there, but whoever controls the server has not loaded it.",
@@ -226,6 +228,8 @@ def settings_page() -> str:
         _settings(Settings, "tradewind.serve.Settings"),
         _settings(Residency, "tradewind.serve.Residency"),
         _settings(Caching, "tradewind.serve.Caching"),
+        _settings(Sequences, "tradewind.serve.Sequences"),
+        _settings(State, "tradewind.serve.State"),
         _settings(Security, "tradewind.serve.Security"),
         _settings(Observing, "tradewind.serve.Observing"),
         _settings(Capture, "tradewind.serve.Capture"),

@@ -12,7 +12,7 @@ from tests.cases.table import CASES
 
 from tradewind.data import TEXT, Preprocessing
 from tradewind.engines import ENGINES, Engine, OneDAL, OnnxRuntime
-from tradewind.runners import Cascade, Margin, Preprocessed, Runner, Scores, Tokenized
+from tradewind.runners import Cascade, Margin, Preprocessed, Runner, Scores, Tokenized, Turned
 from tradewind.tensors import Array, Tensors
 
 _PREPROCESSING = Preprocessing(mean=(0.5,), std=(0.25,))
@@ -95,6 +95,21 @@ def _cascade() -> Specimen:
     )
 
 
+def _turned() -> Specimen:
+    case = _named("residual")
+
+    def turned(inputs: Tensors) -> dict[str, Array]:
+        return {"image": np.moveaxis(inputs["image"], 1, 0)}  # three channels, as many examples
+
+    return Specimen(
+        "turned",
+        lambda: Turned(OnnxRuntime().compile(case.model), {"image": 1}),
+        lambda random: turned(case.inputs(random)),
+        lambda inputs: case.reference(turned(inputs)),
+        case.tolerance,
+    )
+
+
 def _named(name: str) -> Case:
     return next(case for case in CASES if case.name == name)
 
@@ -104,5 +119,6 @@ RUNNERS: tuple[Specimen, ...] = (
     _preprocessed(),
     *([_tokenized()] if importlib.util.find_spec("tokenizers") else []),
     _cascade(),
+    _turned(),
 )
 """Every kind of runner; a new one is held to the contract by being added."""

@@ -1,7 +1,7 @@
 import asyncio
 import json
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Generator, Mapping
 from pathlib import Path
 from typing import final
 
@@ -45,6 +45,16 @@ class Script(Line):
         self.asked.append((sent, dict(headers), timeout_s))
         return self._answers.popleft()
 
+    def stream(
+        self, sent: Sent, headers: Mapping[str, str], timeout_s: float | None
+    ) -> Generator[Received, None, None]:
+        self.asked.append((sent, dict(headers), timeout_s))
+        while self._answers:
+            received = self._answers.popleft()
+            yield received
+            if received.status:
+                return
+
     def close(self) -> None:
         self._answers.clear()
 
@@ -60,6 +70,12 @@ class AsyncScript(AsyncLine):
         self, sent: Sent, headers: Mapping[str, str], timeout_s: float | None
     ) -> Received:
         return self.script.send(sent, headers, timeout_s)
+
+    async def stream(
+        self, sent: Sent, headers: Mapping[str, str], timeout_s: float | None
+    ) -> AsyncGenerator[Received, None]:
+        for received in self.script.stream(sent, headers, timeout_s):
+            yield received
 
     async def close(self) -> None:
         self.script.close()

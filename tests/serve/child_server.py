@@ -12,12 +12,13 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 from tests.serve.pictures import COLORS, picture
+from tests.serve.recurrent import COUNTER_STATES, Slowed, compiled, counter
 
 from tradewind.engines import OnnxRuntime
 from tradewind.errors import EngineError, TradewindError
 from tradewind.model import Model, Origin
 from tradewind.runners import Runner
-from tradewind.serve import Security, ServedModel, Settings, claim_port, run
+from tradewind.serve import Security, Sequences, ServedModel, Settings, claim_port, run
 from tradewind.serve.batching import Batching
 from tradewind.serve.caching import Caching
 from tradewind.serve.observing import Observing
@@ -81,9 +82,15 @@ def main() -> int:
     security = msgspec.convert(given.pop("security", {}), Security, dec_hook=_to_path)
     observing = msgspec.convert(given.pop("observing", {}), Observing, dec_hook=_to_path)
     caching = Caching(**given.pop("caching", {}))
+    sequences = Sequences(**given.pop("sequences", {}))
     batching = Batching.parse(given.pop("batching", []))
     settings = Settings(
-        **given, security=security, observing=observing, caching=caching, batching=batching
+        **given,
+        security=security,
+        observing=observing,
+        caching=caching,
+        batching=batching,
+        sequences=sequences,
     )
     echoes = [
         ServedModel(f"echo-{datatype.value}", Echo(datatype), "test_echo") for datatype in Datatype
@@ -93,6 +100,10 @@ def main() -> int:
         ServedModel("slow", Echo(Datatype.FP32, delay_s=0.2), "test_echo"),
         ServedModel("broken", Broken(), "test_broken"),
         ServedModel("two words/é", Echo(Datatype.FP32), "test_echo"),
+        ServedModel("counter", compiled(counter()), "onnx_onnxruntime", states=COUNTER_STATES),
+        ServedModel(
+            "slow-counter", Slowed(compiled(counter()), 0.01), "test", states=COUNTER_STATES
+        ),
         ServedModel("picture", picture(), "test", classes=COLORS),
         *echoes,
     ]

@@ -33,9 +33,23 @@ def analyzer() -> tuple[Path, dict[str, str]]:
 def test_perf_analyzer_runs_against_the_server(
     server: Child, analyzer: tuple[Path, dict[str, str]], way: list[str]
 ) -> None:
+    measure(server, analyzer, "tiny", *way)
+
+
+@pytest.mark.parametrize("way", [["http"], ["grpc", "--streaming"]], ids=" ".join)
+def test_perf_analyzer_asks_sequences(
+    server: Child, analyzer: tuple[Path, dict[str, str]], way: list[str]
+) -> None:
+    refused = 'tradewind_requests_refused_total{model="counter"'
+    before = server.metric(refused)
+    measure(server, analyzer, "counter", *way, "--sequence-length", "8")
+    assert server.metric(refused) == before
+
+
+def measure(server: Child, analyzer: tuple[Path, dict[str, str]], model: str, *way: str) -> None:
     program, variables = analyzer
     address = server.grpc if way[0] == "grpc" else f"{server.host}:{server.port}"
-    command = [str(program), "-m", "tiny", "-u", address, "-i", *way]
+    command = [str(program), "-m", model, "-u", address, "-i", *way]
     # whether it finds the measurement stable is of no interest here
     command += ["--concurrency-range", "4", "-p", "500", "-s", "1000000", "-r", "3"]
     done = subprocess.run(

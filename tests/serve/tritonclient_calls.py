@@ -79,6 +79,22 @@ def classes_and_packing(client):
         assert answer.as_numpy("y").tolist() == (long * 10).tolist()
 
 
+def sequences(client):
+    tensor = triton.InferInput("x", [1, 2], "FP32")
+    tensor.set_data_from_numpy(np.ones((1, 2), np.float32))
+    for name in (5, "five"):
+        for step in range(1, 4):
+            found = client.infer(
+                "counter",
+                [tensor],
+                sequence_id=name,
+                sequence_start=step == 1,
+                sequence_end=step == 3,
+            )
+            assert found.as_numpy("n").tolist() == [[step]], (name, step)
+    assert "sequence_id" in message(client, "counter", tensor)
+
+
 def errors(client):
     tensor = triton.InferInput("x", [1, 3], "FP32")
     tensor.set_data_from_numpy(np.zeros((1, 3), np.float32))
@@ -103,6 +119,7 @@ def main() -> None:
     for datatype in (*PLAIN, "BYTES"):
         echo(client, datatype, is_binary=False)
     classes_and_packing(client)
+    sequences(client)
     errors(client)
     client.close()
 

@@ -128,6 +128,29 @@ def streamed(client):
     client.stop_stream()
 
 
+def sequences(client):
+    one, steps = (np.ones((count, 2), np.float32) for count in (1, 3))
+    for number in range(1, 4):
+        said = {"sequence_start": number == 1, "sequence_end": number == 3}
+        found = client.infer("counter", [tensor(one)], sequence_id=70, **said)
+        assert found.as_numpy("n").tolist() == [[number]]
+    done = queue.Queue()
+    client.start_stream(lambda result, error: done.put((result, error)))
+    for name in (71, "seventy"):
+        client.async_stream_infer("counter", [tensor(one)], sequence_id=name, sequence_start=True)
+    for name in (71, "seventy"):
+        client.async_stream_infer("counter", [tensor(steps)], sequence_id=name, sequence_end=True)
+    seen = []
+    for _ in range(8):
+        result, error = done.get(timeout=PATIENCE_S)
+        assert error is None, error
+        final = result.get_response().parameters.get("triton_final_response")
+        seen.append((result.as_numpy("n").item(), final and final.bool_param))
+    client.stop_stream()
+    streamed_steps = [(2, False), (3, False), (4, True)]
+    assert seen == [(1, None), (1, None), *streamed_steps, *streamed_steps], seen
+
+
 async def not_waited_for(address):
     async with triton_aio.InferenceServerClient(address) as client:
         assert await client.is_server_ready()
@@ -151,7 +174,7 @@ async def not_waited_for(address):
 
 def main() -> None:
     client = triton.InferenceServerClient(sys.argv[1])
-    for step in (told, asked, echoed, refused, streamed):
+    for step in (told, asked, echoed, refused, streamed, sequences):
         step(client)
     client.close()
     asyncio.run(not_waited_for(sys.argv[1]))

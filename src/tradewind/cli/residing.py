@@ -19,7 +19,7 @@ from tradewind.data import carried_classes
 from tradewind.engines import OnnxRuntime
 from tradewind.errors import SettingError
 from tradewind.importers import names_factory
-from tradewind.serve import Compile, Control, Opener, Residency, ServedModel
+from tradewind.serve import Compile, Control, Opener, Residency, ServedModel, State
 
 
 def resident(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -157,6 +157,7 @@ def opener(
     named: Sequence[Path],
     trust: Trust = _OPEN,
     variants: Mapping[str, str] = MappingProxyType({}),
+    states: Mapping[str, tuple[State, ...]] = MappingProxyType({}),
 ) -> Opener:
     """Return what opens bundles and models for the server, once `trust` has nothing against it.
 
@@ -166,6 +167,7 @@ def opener(
         trust: whose bundles are opened.
         variants: name of a model to the variant of its bundle that answers; the chosen one of
             all others.
+        states: name of a model to what it remembers within a sequence.
     """
 
     def opened(path: Path, name: str, version: str) -> Compile:
@@ -178,21 +180,29 @@ def opener(
         else:
             for doubt in found.bundle.doubts():
                 told().print(f"note: {path}: the certificate does not hold here: {doubt}")
-        return partial(_compiled, found, name, version)
+        return partial(_compiled, found, name, version, states.get(name, ()))
 
     return opened
 
 
-def _compiled(opened: Opened, name: str, version: str) -> ServedModel:
-    return ServedModel(
+def _compiled(opened: Opened, name: str, version: str, states: tuple[State, ...]) -> ServedModel:
+    runner = opened.compile()
+    made = ServedModel(
         name,
-        opened.compile(),
+        runner,
         f"onnx_{opened.engine_name}",
         version,
         dict(opened.about),
         _digest(opened),
         _classes(opened),
+        states,
     )
+    try:
+        made.check()
+    except SettingError:
+        runner.close()
+        raise
+    return made
 
 
 def _digest(opened: Opened) -> str:

@@ -17,6 +17,7 @@ from tradewind.cli.output import as_json, print_json, told
 from tradewind.cli.recording import recorded
 from tradewind.cli.residing import answering, by_name, opener, resident
 from tradewind.cli.securing import secured
+from tradewind.cli.sequencing import Remembered, sequencing
 from tradewind.cli.working import Workers, working
 from tradewind.errors import SettingError
 from tradewind.serve import (
@@ -97,6 +98,7 @@ _TOLD = 8  # names on the terminal, at most
 )
 @working
 @caching
+@sequencing
 @grouped
 @secured
 @recorded
@@ -119,6 +121,7 @@ def command(
     variants: tuple[str, ...],
     workers: Workers,
     kept: Caching,
+    remembered: Remembered,
     batching: Batching,
     security: Security,
     trust: Trust,
@@ -133,7 +136,9 @@ def command(
     """
     paths = by_name(models)
     names = [*paths, *([] if residency.folder is None else look(residency.folder))]
-    source = Source(opener(how, models, trust, answering(variants, names)), paths, residency)
+    states = remembered.states(names, is_complete=residency.folder is None)
+    opens = opener(how, models, trust, answering(variants, names), states)
+    source = Source(opens, paths, residency)
     if not names and residency.control is Control.NONE:
         raise SettingError("serve", "a bundle or a model", "nothing", "tradewind serve model.tw")
     if not 0 < max_body_mb < math.inf:
@@ -155,6 +160,7 @@ def command(
         security=security,
         observing=observing,
         caching=kept,
+        sequences=remembered.limits,
     )
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     worker = Worker.of_environment()
@@ -168,7 +174,7 @@ def command(
             grpc = stack.enter_context(claim_port(host, settings.grpc_port, "--grpc-port"))
         tell = partial(_tell, names, None if grpc is None else grpc.port, as_json=as_json)
         if workers.count > 1:
-            workers.look_after(port, grpc, settings, residency, tell)
+            workers.look_after(port, grpc, settings, residency, states, tell)
         else:
             run((), settings, tell, port, source=source, grpc=grpc)
 

@@ -1,7 +1,7 @@
 """The options of `tradewind serve` about its processes."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -13,6 +13,7 @@ from tradewind.serve import (
     Control,
     Residency,
     Settings,
+    State,
     Supervisor,
     command_of_this_process,
     cores_for,
@@ -56,6 +57,7 @@ class Workers:
         grpc: ClaimedPort | None,
         settings: Settings,
         residency: Residency,
+        states: Mapping[str, Sequence[State]],
         on_ready: Callable[[str], None],
     ) -> None:
         """Start the workers and keep them alive until they are told to end.
@@ -64,7 +66,7 @@ class Workers:
             TradewindError: one of them could not begin.
             SettingError: something is asked of all workers that would reach only one of them.
         """
-        self._check(settings, residency)
+        self._check(settings, residency, states)
         cores = cores_for(self.count, is_pinned=self.is_pinned)
         command, drain_s = command_of_this_process(), settings.drain_timeout_s
         url = port.url
@@ -76,7 +78,9 @@ class Workers:
             kind = SettingError if code == SettingError.exit_code else TradewindError
             raise kind("--workers", "workers that answer", f"one that ended with {code}", _ABOVE)
 
-    def _check(self, settings: Settings, residency: Residency) -> None:
+    def _check(
+        self, settings: Settings, residency: Residency, states: Mapping[str, Sequence[State]]
+    ) -> None:
         if residency.control is Control.EXPLICIT:
             raise SettingError(
                 "--model-control",
@@ -86,6 +90,13 @@ class Workers:
             )
         if settings.admin_port is not None:
             raise SettingError("--admin-port", "one worker", f"{self.count} of them")
+        if states:
+            raise SettingError(
+                "--state",
+                "one worker",
+                f"{self.count} of them, of which one would remember a sequence",
+                "serve models with states by a server of their own.",
+            )
 
 
 def working(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -47,12 +47,14 @@ class Asker:
     ) -> Question:
         return Question(model, inputs, version, outputs, parameters or {}, request_id)
 
-    def _sent(self, question: Question, limit_s: float) -> Sent:
+    def _sent(self, question: Question, limit_s: float, *, is_streamed: bool = False) -> Sent:
         """Write a question; the server learns how long its answer is of use."""
         if "timeout" not in question.parameters:
             left_us = int(max(0.0, limit_s - time.perf_counter()) * 1e6)
             told = {**question.parameters, "timeout": max(1, left_us)}
             question = replace(question, parameters=told)
+        if is_streamed:
+            return self._language.stream(question)
         return self._language.infer(question)
 
     def _pause_s(self, received: Received, tried: int, limit_s: float) -> float | None:

@@ -54,6 +54,10 @@ class Language(ABC):
         """Return the message that asks a model."""
 
     @abstractmethod
+    def stream(self, question: Question) -> Sent:
+        """Return the message that asks a model for answers one by one."""
+
+    @abstractmethod
     def read_answer(self, received: Received) -> dict[str, Array]:
         """Return the outputs by name."""
 

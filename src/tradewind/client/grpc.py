@@ -29,6 +29,9 @@ class Grpc(Language):
             setattr(request.parameters[name], _choice(value), value)
         return Sent(f"{_SERVICE}ModelInfer", request.SerializeToString())
 
+    def stream(self, question: Question) -> Sent:
+        return Sent(f"{_SERVICE}ModelStreamInfer", self.infer(question).body)
+
     def read_answer(self, received: Received) -> dict[str, Array]:
         answer = schema.parse("inference.ModelInferResponse", received.body)
         if len(answer.raw_output_contents) != len(answer.outputs):

@@ -1,5 +1,6 @@
 """The Open Inference Protocol over REST, with tensors as bytes."""
 
+import json
 from collections.abc import Mapping
 from typing import Any, final
 from urllib.parse import quote
@@ -32,6 +33,12 @@ class Rest(Language):
     """Questions as paths, JSON and bytes."""
 
     def infer(self, question: Question) -> Sent:
+        return self._asked(question, "infer", {"binary_data_output": True})
+
+    def stream(self, question: Question) -> Sent:
+        return self._asked(question, "infer_stream", {})
+
+    def _asked(self, question: Question, action: str, wishes: Mapping[str, Scalar]) -> Sent:
         tensors: list[bytes] = []
         inputs: list[dict[str, Any]] = []
         for name, array in question.inputs.items():
@@ -44,7 +51,7 @@ class Rest(Language):
             )  # fmt: skip
         body: dict[str, Any] = {
             "inputs": inputs,
-            "parameters": {**question.parameters, "binary_data_output": True},
+            "parameters": {**question.parameters, **wishes},
         }
         if question.id:
             body["id"] = question.id
@@ -52,7 +59,7 @@ class Rest(Language):
             body["outputs"] = [{"name": name} for name in question.outputs]
         head = msgspec.json.encode(body)
         return Sent(
-            f"POST {_path(question.model, question.version)}/infer",
+            f"POST {_path(question.model, question.version)}/{action}",
             b"".join((head, *tensors)),
             {"content-type": "application/octet-stream", _LENGTH: str(len(head))},
         )
@@ -116,4 +123,13 @@ def _decode(body: bytes, kind: Any) -> Any:
     try:
         return msgspec.json.decode(body, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        if b"NaN" in body or b"Infinity" in body:  # which servers of this protocol write bare
+            return _decode_special(body, kind)
+        raise RequestError("answer", "JSON of the protocol", str(error)) from error
+
+
+def _decode_special(body: bytes, kind: Any) -> Any:
+    try:
+        return msgspec.convert(json.loads(body), kind)
+    except (ValueError, msgspec.ValidationError) as error:
         raise RequestError("answer", "JSON of the protocol", str(error)) from error

@@ -172,20 +172,21 @@ class ResponseWriter:
         self._names: dict[tuple[str, str], bytes] = {}
 
     def write(
-        self, request_id: str, outputs: Sequence[Told], *, is_final: bool = False
+        self, request_id: str, outputs: Sequence[Told], *, is_final: bool | None = None
     ) -> list[Buffer]:
         """Return a response in pieces, the bytes of its tensors where they lie.
 
         Args:
             request_id: of the request.
             outputs: what to tell.
-            is_final: whether to say that no other response to this request follows.
+            is_final: what to say about whether this is the last response to the request; None for
+                nothing.
         """
         head = [self._begin]
         if request_id:
             head.append(protobuf.write_field(3, request_id.encode()))
-        if is_final:
-            head.append(_FINAL)
+        if is_final is not None:
+            head.append(_FINAL if is_final else _NOT_FINAL)
         tails: list[Buffer] = []
         for name, datatype, array, shape in outputs:
             head.append(self._output(name, datatype, shape))
@@ -209,10 +210,9 @@ class ResponseWriter:
         return b"\x2a" + protobuf.write_varint(len(begin)) + begin
 
 
-_FINAL = protobuf.write_field(
-    4,
-    protobuf.write_field(1, b"triton_final_response") + protobuf.write_field(2, b"\x08\x01"),
-)
+_ABOUT_FINAL = protobuf.write_field(1, b"triton_final_response")
+_FINAL = protobuf.write_field(4, _ABOUT_FINAL + protobuf.write_field(2, b"\x08\x01"))
+_NOT_FINAL = protobuf.write_field(4, _ABOUT_FINAL + protobuf.write_field(2, b"\x08\x00"))
 
 
 def _raw(array: Array) -> Buffer:

@@ -15,6 +15,7 @@ from tradewind.runners.fitting import fit_agreement, fit_margin, fit_temperature
 from tradewind.runners.preprocessed import Preprocessed
 from tradewind.runners.runner import Runner
 from tradewind.runners.tokenized import Tokenized
+from tradewind.runners.turned import Turned
 
 __all__ = [
     "RULES",
@@ -26,6 +27,7 @@ __all__ = [
     "Runner",
     "Scores",
     "Tokenized",
+    "Turned",
     "fit_agreement",
     "fit_margin",
     "fit_temperature",

@@ -9,6 +9,7 @@ from tradewind.serve.observing import Capture, Observing
 from tradewind.serve.port import ClaimedPort, claim_port
 from tradewind.serve.residency import Compile, Control, Opener, Residency, Source, look
 from tradewind.serve.security import Security
+from tradewind.serve.sequences import Sequences, State
 from tradewind.serve.served import ServedModel
 from tradewind.serve.server import run
 from tradewind.serve.settings import Settings
@@ -25,9 +26,11 @@ __all__ = [
     "Opener",
     "Residency",
     "Security",
+    "Sequences",
     "ServedModel",
     "Settings",
     "Source",
+    "State",
     "Supervisor",
     "Worker",
     "claim_port",

@@ -7,9 +7,10 @@ from tradewind.serve.admission import Admission
 from tradewind.serve.batching import Compute, Threads
 from tradewind.serve.caching import Cache, Cached
 from tradewind.serve.endpoint import Endpoint
-from tradewind.serve.messages import Answer
+from tradewind.serve.messages import Answer, Stream
 from tradewind.serve.observing import About, ModelMetrics
 from tradewind.serve.security import Gate, Metered
+from tradewind.serve.sequences.sequenced import Sequenced
 from tradewind.serve.served import ServedModel
 from tradewind.serve.settings import Settings
 from tradewind.serve.shapes import InputRules
@@ -22,6 +23,18 @@ class Assembled:
 
     endpoint: Endpoint
     threads: Threads
+    sequenced: Sequenced | None = None  # of a model with states
+
+    @property
+    def is_remembering(self) -> bool:
+        """Whether sequences have begun that would be lost with it."""
+        return self.sequenced is not None and self.sequenced.live > 0
+
+    def close(self) -> None:
+        """Let the threads end, and forget every sequence."""
+        self.threads.close()
+        if self.sequenced is not None:
+            self.sequenced.close()
 
 
 class Assembler:
@@ -54,9 +67,11 @@ class Assembler:
         settings = self._settings
         computing = Threads(settings.concurrency, f"tradewind-compute-{model.name}")
         batching = settings.batching.of(model.name)
+        recurrence = model.recurrence
+        runner = model.runner if recurrence is None else recurrence.runner(model.runner)
         admission = Admission(
             model.name,
-            Compute(model.runner, computing, model.name, is_joining=batching.enabled),
+            Compute(runner, computing, model.name, is_joining=batching.enabled),
             settings.concurrency,
             settings.max_queue,
             settings.request_timeout_s,
@@ -64,20 +79,35 @@ class Assembler:
             settings.max_queue_bytes,
         )
         metrics = self._counts(model, admission, resident_bytes)
-        rules = InputRules(model.runner.signature, settings.max_batch)
+        rules = InputRules(model.signature, settings.max_batch)
         gate = self._gate
         answer: Answer = admission
+        stream: Stream | None = None
+        sequenced = None
+        if recurrence is not None:
+            sequenced = Sequenced(
+                admission,
+                recurrence,
+                settings.sequences,
+                model.name,
+                settings.request_timeout_s,
+                is_apart=gate.is_locked,
+            )
+            answer, stream = sequenced, sequenced.stream
+            _count_sequences(metrics, admission, sequenced)
         if self._cache is not None:
             answer = Cached(answer, self._cache, model.digest, metrics)
         if gate.is_locked:
-            answer = Metered(answer, gate.allowances)
-        endpoint = Endpoint(model, rules, answer, metrics)
+            metered = Metered(answer, gate.allowances, stream)
+            answer, stream = metered, stream and metered.stream
+        endpoint = Endpoint(model, rules, answer, metrics, stream)
+        endpoint.sequence_idle_s = settings.sequences.idle_s
         self._newest[model.name, model.version] = endpoint
-        return Assembled(endpoint, computing)
+        return Assembled(endpoint, computing, sequenced)
 
     def release(self, assembled: Assembled) -> None:
         """Let go of a model that nobody asks any more; its counts stay."""
-        assembled.threads.close()
+        assembled.close()
         model = assembled.endpoint.model
         if self._newest.get((model.name, model.version)) is not assembled.endpoint:
             return  # another has taken its place, and counts there
@@ -86,6 +116,7 @@ class Assembler:
         stages, spent_s = metrics.by_stage(), metrics.spent_by_stage()
         metrics.by_stage, metrics.spent_by_stage = lambda: stages, lambda: spent_s
         metrics.running = metrics.waiting = metrics.resident_bytes = int
+        metrics.sequences = metrics.sequence_bytes = int
 
     def _counts(
         self, model: ServedModel, admission: Admission, resident_bytes: int
@@ -104,3 +135,9 @@ class Assembler:
         metrics.about = About(model.name, model.version, model.variant, model.platform)
         metrics.resident_bytes = lambda: resident_bytes
         return metrics
+
+
+def _count_sequences(metrics: ModelMetrics, admission: Admission, sequenced: Sequenced) -> None:
+    metrics.waiting = lambda: admission.waiting + sequenced.waiting
+    metrics.sequences = lambda: sequenced.live
+    metrics.sequence_bytes = lambda: sequenced.live_bytes

@@ -4,7 +4,7 @@ Everything between the wire and the runner (admission, batching) is an `Answer` 
 next one.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -56,6 +56,10 @@ class Response(Struct, frozen=True, gc=False):
     compute_s: float
     examples: int = 0  # computed together, other requests' included; 0 when nobody counted
     is_cached: bool = False  # kept from an earlier request; nobody computed it now
+    is_last: bool | None = None  # of several answers to one request; None for the only one
 
 
 Answer = Callable[[Request], Awaitable[Response]]
+
+Stream = Callable[[Request], AsyncGenerator[Response, None]]
+"""Gives several answers to one request, each as soon as it is there; closing it ends the work."""

@@ -29,6 +29,8 @@ class Reason(StrEnum):
     LOAD_FAILED = "load_failed"
     NO_ROOM = "no_room"
     UNSUPPORTED = "unsupported"
+    UNKNOWN_SEQUENCE = "unknown_sequence"
+    TOO_MANY_SEQUENCES = "too_many_sequences"
 
 
 STATUS: dict[Reason, int] = {
@@ -38,6 +40,7 @@ STATUS: dict[Reason, int] = {
     Reason.UNKNOWN_MODEL: 404,
     Reason.NOT_FOUND: 404,
     Reason.NOT_LOADED: 404,
+    Reason.UNKNOWN_SEQUENCE: 404,
     Reason.WRONG_VERB: 405,
     Reason.SLOW_BODY: 408,
     Reason.BODY_TOO_LARGE: 413,
@@ -46,6 +49,7 @@ STATUS: dict[Reason, int] = {
     Reason.QUEUE_FULL: 429,
     Reason.RATE_LIMITED: 429,
     Reason.BUSY_READING: 429,
+    Reason.TOO_MANY_SEQUENCES: 429,
     Reason.CLIENT_GONE: 499,  # nobody reads it; nginx made the number customary
     Reason.DEADLINE: 503,
     Reason.DRAINING: 503,

@@ -28,6 +28,7 @@ from tradewind.serve.served import ServedModel
 from tradewind.serve.settings import Settings
 from tradewind.serve.wire import App, Bodies, Exchange, Routes
 from tradewind.serve.wire.grpc import GrpcListener, Services, Site, site_of
+from tradewind.serve.wire.routes import EXTENSIONS, SHARED_EXTENSIONS
 from tradewind.serve.workers import Sharing, Worker
 
 _log = logging.getLogger("tradewind.serve")
@@ -119,6 +120,7 @@ class _Server:
         self._settings = settings
         self._gate = gate
         self._ports = ports
+        self._is_alone = worker is None
         self._sharing = Sharing(None)
         if worker is not None:
             self._sharing = Sharing(Path(worker.folder), worker.number)
@@ -191,7 +193,10 @@ class _Server:
         self, catalog: Catalog, metrics: ServerMetrics, translators: Threads
     ) -> tuple[list[_Listener], Bodies]:
         settings, gate = self._settings, self._gate
-        routes = Routes(catalog, metrics, self._is_ready, settings.server_name, __version__)
+        extensions = EXTENSIONS if self._is_alone else SHARED_EXTENSIONS
+        routes = Routes(
+            catalog, metrics, self._is_ready, settings.server_name, __version__, extensions
+        )
         bodies = Bodies(settings.max_body_bytes, settings.max_held_bytes, settings.read_timeout_s)
         exchange = Exchange(translators, tells_timing=settings.observing.server_timing)
 
@@ -214,6 +219,7 @@ class _Server:
                 self._is_ready,
                 translators,
                 self._recording.watch,
+                extensions,
             )
             site = site_of(services, settings, __version__)
             listeners.append(GrpcListener(site, ports.grpc, certificates))

@@ -8,10 +8,12 @@ from tradewind.serve.batching.rules import Batching
 from tradewind.serve.caching import Caching
 from tradewind.serve.observing.settings import Observing
 from tradewind.serve.security.settings import Security
+from tradewind.serve.sequences.limits import Sequences
 
 _UNTUNED = Batching()
 _OPEN = Security()
 _UNCACHED = Caching()
+_REMEMBERED = Sequences()
 _UNWATCHED = Observing()
 
 
@@ -37,6 +39,7 @@ class Settings:
     drain_timeout_s: float = 30.0
     server_name: str = "tradewind"  # in GET /v2; some clients insist on triton
     caching: Caching = _UNCACHED  # answers kept for requests that come again
+    sequences: Sequences = _REMEMBERED  # of models that have states
     observing: Observing = _UNWATCHED  # what is recorded besides counts
     security: Security = _OPEN  # keys, tokens and certificates
     admin_host: str = "127.0.0.1"

@@ -50,6 +50,8 @@ class ModelCounts(Struct):
     running: int = 0
     waiting: int = 0
     resident_bytes: int = 0
+    sequences: int = 0  # that have begun and are remembered
+    sequence_bytes: int = 0  # of their states
     refused: dict[Reason, int] = field(default_factory=dict)
     stages: list[int] = field(default_factory=list)  # examples that each has answered
     stage_seconds: list[float] = field(default_factory=list)
@@ -67,7 +69,7 @@ class ModelCounts(Struct):
 
     def add(self, other: "ModelCounts") -> None:
         """Count what was counted for the same model elsewhere too."""
-        for name in ("answered", "failed", "examples", "running", "waiting", "resident_bytes"):
+        for name in _NUMBERS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for name in ("queue", "compute", "total", *_SPENT):
             getattr(self, name).add(getattr(other, name))
@@ -94,6 +96,10 @@ class ModelCounts(Struct):
         return found
 
 
+_NUMBERS = (
+    "answered", "failed", "examples", "running", "waiting", "resident_bytes", "sequences",
+    "sequence_bytes",
+)  # fmt: skip
 _SPENT = ("waited", "unanswered", "decoding", "encoding", "cache_hits", "cache_misses")
 
 

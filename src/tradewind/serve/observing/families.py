@@ -36,6 +36,8 @@ _GAUGES: tuple[tuple[str, str, Callable[[ModelCounts], float]], ...] = (
         "Memory that the model is known to take; 0 when nobody knows.",
         lambda one: one.resident_bytes,
     ),
+    ("sequences", "Sequences that are remembered.", lambda one: one.sequences),
+    ("sequence_bytes", "Memory of their states.", lambda one: one.sequence_bytes),
 )
 
 

@@ -42,6 +42,8 @@ class ModelMetrics:
         self.spent_by_stage = spent_by_stage
         self.about = about or About()
         self.resident_bytes = resident_bytes
+        self.sequences: Callable[[], int] = int  # that are remembered
+        self.sequence_bytes: Callable[[], int] = int  # of their states
         self.answered = 0
         self.failed = 0
         self.refused: Counter[Reason] = Counter()
@@ -137,6 +139,8 @@ class ModelMetrics:
             running=self.running(),
             waiting=self.waiting(),
             resident_bytes=self.resident_bytes(),
+            sequences=self.sequences(),
+            sequence_bytes=self.sequence_bytes(),
             refused=dict(self.refused),
             stages=list(self.by_stage()),
             stage_seconds=list(self.spent_by_stage()),

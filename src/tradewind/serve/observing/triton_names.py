@@ -74,6 +74,7 @@ _REASONS = {
     Reason.DEADLINE: "REJECTED",
     Reason.DRAINING: "REJECTED",
     Reason.BUSY_READING: "REJECTED",
+    Reason.TOO_MANY_SEQUENCES: "REJECTED",
     Reason.CLIENT_GONE: "CANCELED",
 }
 """What Triton calls a refusal; everything else is OTHER, and a model that broke is BACKEND."""

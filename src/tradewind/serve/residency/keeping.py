@@ -129,7 +129,7 @@ class Keeper:
         """
         while True:
             going = self._residents.leavers(
-                needed_bytes, self._clock(), lambda held: held.is_busy or held is kept
+                needed_bytes, self._clock(), lambda held: held.must_stay or held is kept
             )
             if going is None:
                 raise self._no_room(entry, needed_bytes)

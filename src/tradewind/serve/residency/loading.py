@@ -89,6 +89,7 @@ class Loader:
     ) -> Difference:
         """Return how differently two models answer; see `comparing.compare`."""
         is_same = bool(old.digest) and old.digest == new.digest
+        samples = [old.first_step(sample) for sample in samples]
         with _short_turns():
             return await self._compiling.run(
                 partial(compare, old.runner, new.runner, samples, is_same_graph=is_same)

@@ -27,6 +27,11 @@ class Held:
         """Whether a request for it is on its way."""
         return self.assembled.endpoint.leases > 0
 
+    @property
+    def must_stay(self) -> bool:
+        """Whether somebody would miss it: a request, or a sequence that has begun."""
+        return self.is_busy or self.assembled.is_remembering
+
 
 @final
 @dataclass(eq=False)

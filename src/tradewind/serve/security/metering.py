@@ -1,6 +1,9 @@
 """Counting examples against the limits of whoever sent them, whatever the protocol."""
 
-from tradewind.serve.messages import Answer, Request, Response
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from tradewind.serve.messages import Answer, Request, Response, Stream
 from tradewind.serve.refusals import Refusal
 from tradewind.serve.security.limits import Allowances
 
@@ -11,11 +14,15 @@ class Metered:
     Args:
         answer: who answers what is let through.
         allowances: what is left, by the name of the client.
+        streams: who gives several answers to what is let through, where somebody does.
     """
 
-    def __init__(self, answer: Answer, allowances: Allowances) -> None:
+    def __init__(
+        self, answer: Answer, allowances: Allowances, streams: Stream | None = None
+    ) -> None:
         self._answer = answer
         self._allowances = allowances
+        self._streams = streams
 
     async def __call__(self, request: Request) -> Response:
         allowance = self._allowances.known(request.arrival.client)
@@ -27,6 +34,24 @@ class Metered:
             return await self._answer(request)
         except Refusal:
             allowance.give_back_examples(count)
+            raise
+
+    async def stream(self, request: Request) -> AsyncGenerator[Response, None]:
+        """Yield the answers; what is refused before the first of them counts for nothing."""
+        assert self._streams is not None
+        allowance = self._allowances.known(request.arrival.client)
+        count = 0 if allowance is None else _examples(request)
+        if allowance is not None:
+            allowance.take_examples(count)
+        has_answered = False
+        try:
+            async with aclosing(self._streams(request)) as responses:
+                async for response in responses:
+                    has_answered = True
+                    yield response
+        except Refusal:
+            if allowance is not None and not has_answered:
+                allowance.give_back_examples(count)
             raise
 
 

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from contextlib import aclosing
 
 from tradewind.errors import RequestError, TradewindError
 from tradewind.serve.catalog import Catalog
@@ -11,8 +12,9 @@ from tradewind.serve.observing import ServerMetrics, Watch
 from tradewind.serve.refusals import Reason, Refusal
 from tradewind.serve.security import Gate
 from tradewind.serve.wire.bodies import Bodies
+from tradewind.serve.wire.events import EVENTS, event
 from tradewind.serve.wire.exchange import Exchange
-from tradewind.serve.wire.route import Action, ModelPage, Page, Reply, reply_json
+from tradewind.serve.wire.route import Action, Inference, ModelPage, Page, Reply, reply_json
 from tradewind.serve.wire.routes import Routes
 from tradewind.serve.wire.visit import Headers, Visit
 from tradewind.serve.wire.watched import Watched
@@ -63,7 +65,7 @@ class App:
         """Respond to one HTTP request."""
         self.in_flight += 1
         if self._watch is not None:
-            visit = Watched.begin(self._watch, visit)
+            visit = Watched.follow(self._watch, visit)
         try:
             route = self._routes.find(visit.path)
             if visit.method not in route.verbs:
@@ -85,7 +87,7 @@ class App:
                 self._send(visit, route.show(endpoint), ())
                 return
             with endpoint.lease():
-                await self._infer(endpoint, visit, client)
+                await self._infer(endpoint, visit, client, route)
         except Refusal as refusal:
             self._metrics.refused_elsewhere[refusal.reason] += 1
             self._refuse(refusal, visit)
@@ -98,7 +100,7 @@ class App:
     def unreadable(self) -> None:
         self._metrics.refused_elsewhere[Reason.INVALID] += 1
 
-    async def _infer(self, endpoint: Endpoint, visit: Visit, client: str) -> None:
+    async def _infer(self, endpoint: Endpoint, visit: Visit, client: str, route: Inference) -> None:
         account = visit.account if isinstance(visit, Watched) else None
         arrival = Arrival(time.perf_counter(), visit.gone, client, account)
         metrics = endpoint.metrics
@@ -106,6 +108,9 @@ class App:
         try:
             held_bytes = self._bodies.reserve(visit)
             body = await self._bodies.read(visit)
+            if route.is_streaming:
+                await self._stream(endpoint, visit, body, arrival)
+                return
             headers, content = await self._exchange.infer(endpoint, visit.headers, body, arrival)
             visit.respond(200, headers, content)
         except Refusal as refusal:
@@ -120,6 +125,34 @@ class App:
             self._send(visit, _error(500, str(_failure(endpoint.model.name))), ())
         finally:
             self._bodies.release(held_bytes)
+
+    async def _stream(
+        self, endpoint: Endpoint, visit: Visit, body: bytes, arrival: Arrival
+    ) -> None:
+        """Send each answer as soon as it is there.
+
+        Raises:
+            Exception: whatever ends the answers; once one is sent, the client has been told.
+        """
+        has_begun = False
+        stream = self._exchange.stream(endpoint, visit.headers, body, arrival)
+        async with aclosing(stream) as answers:
+            try:
+                async for answer in answers:
+                    _check_presence(visit)
+                    if not has_begun:
+                        visit.begin(200, EVENTS)
+                        has_begun = True
+                    await visit.send(event(answer))
+            except Exception as error:
+                if has_begun:
+                    is_told = isinstance(error, Refusal | RequestError)
+                    told = str(error) if is_told else str(_failure(endpoint.model.name))
+                    await visit.send(event(_error(500, told).body, "error"))
+                raise
+            finally:
+                if has_begun:
+                    visit.end()
 
     async def _act(self, action: Action, visit: Visit) -> None:
         held_bytes = 0
@@ -170,6 +203,11 @@ def _wrong_verb(visit: Visit, verbs: tuple[str, ...]) -> WrongVerb:
 
 def _error(status: int, text: str) -> Reply:
     return reply_json(status, {"error": text})
+
+
+def _check_presence(visit: Visit) -> None:
+    if visit.is_gone:
+        raise Refusal(Reason.CLIENT_GONE, "client", "someone who waits", "a closed connection")
 
 
 def _failure(name: str) -> TradewindError:

@@ -10,9 +10,9 @@ from tradewind.tensors import Datatype, Signature, TensorSpec
 def describe_configuration(endpoint: Endpoint) -> dict[str, Any]:
     """Return the fields that clients read; with a batch, `dims` leave it out."""
     model = endpoint.model
-    signature = model.runner.signature
+    signature = model.signature
     batch = batch_limit(signature, endpoint.rules)
-    return {
+    told: dict[str, Any] = {
         "name": model.name,
         "platform": model.platform,
         "backend": model.platform.removeprefix("onnx_"),
@@ -24,6 +24,10 @@ def describe_configuration(endpoint: Endpoint) -> dict[str, Any]:
             key: {"string_value": str(value)} for key, value in model.parameters.items()
         },
     }
+    if model.recurrence is not None:
+        idle_us = int(endpoint.sequence_idle_s * 1e6)
+        told["sequence_batching"] = {"max_sequence_idle_microseconds": idle_us}
+    return told
 
 
 def batch_limit(signature: Signature, rules: InputRules) -> int:

@@ -1,14 +1,15 @@
 """One inference over REST: body in, body out."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from functools import partial
 from weakref import WeakKeyDictionary
 
 from tradewind.errors import RequestError
 from tradewind.serve.batching.threads import Threads
 from tradewind.serve.endpoint import Endpoint
-from tradewind.serve.messages import Arrival, Request
+from tradewind.serve.messages import Arrival, Request, Response
 from tradewind.serve.observing import HEADER, server_timing
 from tradewind.serve.wire.inference import Encoded, Wire
 from tradewind.serve.wire.packing import WORTH_BYTES, accepted, pack
@@ -43,24 +44,13 @@ class Exchange:
             Refusal: it was not admitted, or not in time.
             EngineError: the model broke.
         """
-        wire = self._wires.get(endpoint)
-        if wire is None:
-            wire = self._wires[endpoint] = Wire(endpoint.model, endpoint.rules)
+        wire = self._wire(endpoint)
         began_s = time.perf_counter()
-        try:
-            request = await self._understand(wire, headers, body, arrival)
-        except RequestError as error:
-            clearer = None if wire.contents else _no_file(headers.get("content-type"))
-            if clearer is None:
-                raise
-            raise clearer from error
+        request = await self._understand(wire, headers, body, arrival)
         understood_s = time.perf_counter()
         response = await endpoint.answer(request)
         answered_s = time.perf_counter()
-        if any(array.size > _LONG_ELEMENTS for array in response.outputs.values()):
-            encoded = await self._translators.run(partial(wire.encode, request, response))
-        else:
-            encoded = wire.encode(request, response)
+        encoded = await self._encode(wire, request, response)
         encode_s = time.perf_counter() - answered_s
         endpoint.metrics.count_translation(understood_s - began_s, encode_s)
         told = _headers(encoded)
@@ -75,7 +65,55 @@ class Exchange:
         packed = await self._translators.run(partial(pack, encoded.body, encoding))
         return (*told, ("content-encoding", encoding), _VARIES), packed
 
+    async def stream(
+        self, endpoint: Endpoint, headers: Mapping[str, str], body: bytes, arrival: Arrival
+    ) -> AsyncGenerator[bytes, None]:
+        """Yield each answer to one request, as JSON, as soon as it is there.
+
+        Raises:
+            RequestError: the body does not fit the model, or asks for bytes.
+            Refusal: it was not admitted, or not in time.
+            EngineError: the model broke.
+        """
+        wire = self._wire(endpoint)
+        began_s = time.perf_counter()
+        request = await self._understand(wire, headers, body, arrival)
+        for wanted in request.outputs:
+            if wanted.is_binary:
+                hint = "events are text; ask /infer, or ask over gRPC."
+                raise RequestError(f"outputs.{wanted.name}", "an output as JSON", "bytes", hint)
+        decode_s, encode_s = time.perf_counter() - began_s, 0.0
+        async with aclosing(endpoint.stream(request)) as responses:
+            async for response in responses:
+                answered_s = time.perf_counter()
+                encoded = await self._encode(wire, request, response)
+                encode_s += time.perf_counter() - answered_s
+                yield encoded.body
+        endpoint.metrics.count_translation(decode_s, encode_s)
+
+    def _wire(self, endpoint: Endpoint) -> Wire:
+        wire = self._wires.get(endpoint)
+        if wire is None:
+            wire = self._wires[endpoint] = Wire(endpoint.model, endpoint.rules)
+        return wire
+
+    async def _encode(self, wire: Wire, request: Request, response: Response) -> Encoded:
+        if any(array.size > _LONG_ELEMENTS for array in response.outputs.values()):
+            return await self._translators.run(partial(wire.encode, request, response))
+        return wire.encode(request, response)
+
     async def _understand(
+        self, wire: Wire, headers: Mapping[str, str], body: bytes, arrival: Arrival
+    ) -> Request:
+        try:
+            return await self._decode(wire, headers, body, arrival)
+        except RequestError as error:
+            clearer = None if wire.contents else _no_file(headers.get("content-type"))
+            if clearer is None:
+                raise
+            raise clearer from error
+
+    async def _decode(
         self, wire: Wire, headers: Mapping[str, str], body: bytes, arrival: Arrival
     ) -> Request:
         json_bytes = _json_bytes(headers.get("inference-header-content-length"))

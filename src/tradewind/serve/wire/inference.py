@@ -64,7 +64,7 @@ class Wire:
 
     def __init__(self, model: ServedModel, rules: InputRules) -> None:
         self._model = model
-        self._signature = model.runner.signature
+        self._signature = model.signature
         self._rules = rules
         self.contents = contents_of(model.runner)
         self._pictures = self.contents if isinstance(self.contents, Picture) else None

@@ -9,7 +9,7 @@ from tradewind.tensors import Datatype, Signature
 
 def describe(model: ServedModel) -> Mapping[str, Any]:
     """Return the metadata of a model as the protocol writes it."""
-    signature: Signature = model.runner.signature
+    signature: Signature = model.signature
     told: dict[str, Any] = {
         "name": model.name,
         "versions": [model.version],

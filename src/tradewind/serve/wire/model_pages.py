@@ -11,7 +11,7 @@ from tradewind.serve.wire.route import Inference, ModelPage, Page, Reply, Route,
 
 _PATH = re.compile(
     r"/v2/models/(?P<name>.+?)(?:/versions/(?P<version>[^/]+))?"
-    r"(?:/(?P<action>infer|ready|config|stats))?"
+    r"(?:/(?P<action>infer|infer_stream|ready|config|stats))?"
 )
 
 
@@ -35,6 +35,8 @@ class ModelPages:
         name, version, action = found["name"], found["version"] or "", found["action"]
         if action == "infer":
             return Inference(name, version)
+        if action == "infer_stream":
+            return Inference(name, version, is_streaming=True)
         if action == "ready":
             return Page(lambda: self._readiness(name, version), name=name)
         if action == "stats":

@@ -69,7 +69,9 @@ def _paths(endpoint: Endpoint) -> Json:
     found: Json = {}
     for tail, what, summary, schema in shown:
         found[at + tail] = {"get": _read(summary, schema, model.name, f"{what}:{model.name}")}
-    found[f"{at}/infer"] = {"post": _inference(endpoint)}
+    asked = _inference(endpoint)
+    found[f"{at}/infer"] = {"post": asked}
+    found[f"{at}/infer_stream"] = {"post": _streaming(asked, model.name)}
     return found
 
 
@@ -91,9 +93,11 @@ def _read(summary: str, schema: Json, tag: str = "server", operation: str = "") 
 def _inference(endpoint: Endpoint) -> Json:
     model = endpoint.model
     body: Json = {"schema": _request_schema(endpoint)}
-    inputs = [example(spec) for spec in model.runner.signature.inputs]
+    inputs = [example(spec) for spec in model.signature.inputs]
     if all(one is not None for one in inputs):
         body["example"] = {"inputs": inputs}
+        if model.recurrence is not None:
+            body["example"]["parameters"] = _WHOLE_SEQUENCE
     return {
         "tags": [model.name],
         "summary": "Ask the model.",
@@ -118,6 +122,30 @@ def _inference(endpoint: Endpoint) -> Json:
     }
 
 
+def _streaming(asked: Json, name: str) -> Json:
+    """Return the description of asking for answers one by one, from that of asking for one."""
+    body = asked["requestBody"]["content"]
+    return {
+        **asked,
+        "summary": "Ask the model, and get each answer as soon as it is there.",
+        "description": "Each event is a response in JSON; one that is called error ends them.",
+        "operationId": f"infer_stream:{name}",
+        "requestBody": {
+            "required": True,
+            "content": {
+                kind: {"schema": told["schema"]} if told else {} for kind, told in body.items()
+            },
+        },
+        "responses": {
+            "200": {
+                "description": "What the model says, answer by answer.",
+                "content": {"text/event-stream": {}},
+            },
+            **_ERRORS,
+        },
+    }
+
+
 def _file_bodies(endpoint: Endpoint) -> Json:
     """Return the kinds of body besides JSON: tensors as bytes after it, or one file."""
     contents = contents_of(endpoint.model.runner)
@@ -126,7 +154,7 @@ def _file_bodies(endpoint: Endpoint) -> Json:
 
 
 def _request_schema(endpoint: Endpoint) -> Json:
-    signature = endpoint.model.runner.signature
+    signature = endpoint.model.signature
     inputs = [input_schema(spec) for spec in signature.inputs]
     contents = contents_of(endpoint.model.runner)
     if isinstance(contents, Picture):
@@ -134,9 +162,10 @@ def _request_schema(endpoint: Endpoint) -> Json:
             {"anyOf": [schema, picture_schema(spec)]} if spec.name == contents.name else schema
             for spec, schema in zip(signature.inputs, inputs, strict=True)
         ]
+    remembers = endpoint.model.recurrence is not None
     return {
         "type": "object",
-        "required": ["inputs"],
+        "required": ["inputs", "parameters"] if remembers else ["inputs"],
         "properties": {
             "id": {"type": "string"},
             "inputs": {
@@ -146,7 +175,7 @@ def _request_schema(endpoint: Endpoint) -> Json:
                 "maxItems": len(inputs),
             },
             "outputs": wish_schema(signature.outputs),
-            "parameters": _PARAMETERS,
+            "parameters": _SEQUENCE if remembers else _PARAMETERS,
         },
     }
 
@@ -162,7 +191,7 @@ def _response_schema(endpoint: Endpoint) -> Json:
             "id": {"type": "string"},
             "outputs": {
                 "type": "array",
-                "items": {"anyOf": [output_schema(one) for one in model.runner.signature.outputs]},
+                "items": {"anyOf": [output_schema(one) for one in model.signature.outputs]},
             },
         },
     }
@@ -179,7 +208,7 @@ def _object(required: str, **properties: Mapping[str, Any]) -> Json:
 _TEXT = {"type": "string"}
 _WHOLE = {"type": "integer"}
 _FLAG = {"type": "boolean"}
-_PARAMETERS = {
+_PARAMETERS: Json = {
     "type": "object",
     "properties": {
         "binary_data_output": {**_FLAG, "description": "Outputs as bytes unless one says other."},
@@ -187,6 +216,22 @@ _PARAMETERS = {
         "priority": {**_WHOLE, "minimum": 0, "description": "1 is the most urgent, 0 no wish."},
     },
 }
+_SEQUENCE: Json = {
+    "type": "object",
+    "properties": {
+        **_PARAMETERS["properties"],
+        "sequence_id": {
+            "anyOf": [
+                {**_WHOLE, "minimum": 1, "maximum": 2**64 - 1},
+                {**_TEXT, "minLength": 1, "maxLength": 256},
+            ],
+        },
+        "sequence_start": {**_FLAG, "description": "Whether the sequence begins."},
+        "sequence_end": {**_FLAG, "description": "Whether it is forgotten after this request."},
+    },
+    "required": ["sequence_id"],
+}
+_WHOLE_SEQUENCE = {"sequence_id": 1, "sequence_start": True, "sequence_end": True}
 _TENSOR = _object("name datatype shape", name=_TEXT, datatype=_TEXT, shape=_list(_WHOLE))
 _METADATA = _object(
     "name versions platform inputs outputs",

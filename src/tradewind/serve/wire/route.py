@@ -74,6 +74,7 @@ class Inference:
 
     name: str
     version: str
+    is_streaming: bool = False  # answers may come one by one
     verbs = ("POST",)
     right = Right.INFER
 

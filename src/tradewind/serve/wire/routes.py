@@ -23,9 +23,13 @@ EXTENSIONS = (
     "model_configuration",
     "model_repository",
     "schedule_policy",
+    "sequence",
     "statistics",
 )
 """Those of the protocol that work here."""
+
+SHARED_EXTENSIONS = tuple(one for one in EXTENSIONS if one != "sequence")
+"""Those that work where several processes share a port: a sequence is remembered by one."""
 
 _HINT = """Tradewind speaks the Open Inference Protocol.
 
@@ -36,6 +40,7 @@ GET  /v2/models/NAME/config         its configuration, as Triton writes it
 GET  /v2/models/NAME/ready          does it take requests
 GET  /v2/models/NAME/stats          counts and times, as Triton tells them
 POST /v2/models/NAME/infer          ask it
+POST /v2/models/NAME/infer_stream   ask it, and get each answer as soon as it is there
 GET  /v2/health/live                is the process alive
 GET  /v2/health/ready               does it take requests
 POST /v2/repository/index           every model, ready or not
@@ -57,6 +62,7 @@ class Routes:
         is_ready: returns whether the server takes requests.
         name: what the server calls itself.
         version: of Tradewind.
+        extensions: of the protocol, that work.
     """
 
     def __init__(
@@ -66,13 +72,14 @@ class Routes:
         is_ready: Callable[[], bool],
         name: str,
         version: str,
+        extensions: tuple[str, ...] = EXTENSIONS,
     ) -> None:
         self._catalog = catalog
         self._is_ready = is_ready
         self._asked: dict[str, Route] = {}  # the paths that models were asked under lately
         self._pages = ModelPages(catalog, is_ready)
         self._repository = Repository(catalog)
-        about = {"name": name, "version": version, "extensions": EXTENSIONS}
+        about = {"name": name, "version": version, "extensions": extensions}
         self._exact: dict[str, Route] = {
             "/": Page(lambda: Reply(200, "text/plain; charset=utf-8", _HINT.encode()), None),
             "/v2": Page(lambda: reply_json(200, about)),

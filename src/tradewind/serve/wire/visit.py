@@ -55,5 +55,18 @@ class Visit(Protocol):
     def gone(self) -> Awaitable[None]:
         """Wait until the client has hung up."""
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether the client has hung up."""
+
+    def begin(self, status: int, headers: Headers) -> None:
+        """Begin a response whose body comes in pieces."""
+
+    def send(self, piece: bytes) -> Awaitable[None]:
+        """Send a piece, which is not empty; return when there is room for the next."""
+
+    def end(self) -> None:
+        """End a response that was begun."""
+
     def respond(self, status: int, headers: Headers, body: bytes) -> None:
         """Respond; what comes after the first response is ignored."""

@@ -30,9 +30,10 @@ class Watched:
         self.read = visit.read
         self.stop_reading = visit.stop_reading
         self.gone = visit.gone
+        self.end = visit.end
 
     @classmethod
-    def begin(cls, watch: Watch, visit: Visit) -> "Watched":
+    def follow(cls, watch: Watch, visit: Visit) -> "Watched":
         """Open the account of a request."""
         account = watch.open(
             "http", visit.method, visit.path, visit.client, visit.headers.get("traceparent")
@@ -40,13 +41,31 @@ class Watched:
         account.received_bytes = visit.length or 0
         return cls(visit, account)
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether the client has hung up."""
+        return self._visit.is_gone
+
+    def begin(self, status: int, headers: Headers) -> None:
+        """Begin a response whose body comes in pieces."""
+        self._visit.begin(status, self._noted(status, headers))
+
+    async def send(self, piece: bytes) -> None:
+        """Send a piece."""
+        self.account.sent_bytes += len(piece)
+        await self._visit.send(piece)
+
     def respond(self, status: int, headers: Headers, body: bytes) -> None:
         """Respond."""
+        if not self.account.status:
+            self.account.sent_bytes = len(body)
+        self._visit.respond(status, self._noted(status, headers), body)
+
+    def _noted(self, status: int, headers: Headers) -> Headers:
         account = self.account
+        account.reason = account.reason or _REASONS.get(status, "")
         if not account.status:
             account.status = status
-            account.sent_bytes = len(body)
-            account.reason = account.reason or _REASONS.get(status, "")
         if account.trace is not None:
             headers = (*headers, ("traceresponse", account.trace.header))
-        self._visit.respond(status, headers, body)
+        return headers

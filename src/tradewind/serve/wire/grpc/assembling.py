@@ -35,6 +35,7 @@ class Services:
     is_ready: Callable[[], bool]  # whether the server takes requests
     translators: Threads  # for what takes long to unpack
     watch: Watch | None  # follows every request, where somebody wants to know
+    extensions: tuple[str, ...] = EXTENSIONS  # of the protocol, that work
 
 
 def site_of(services: Services, settings: Settings, version: str) -> Site:
@@ -47,7 +48,7 @@ def site_of(services: Services, settings: Settings, version: str) -> Site:
     """
     catalog, gate, metrics = services.catalog, services.gate, services.metrics
     is_ready, bodies = services.is_ready, services.bodies
-    server = {"name": settings.server_name, "version": version, "extensions": EXTENSIONS}
+    server = {"name": settings.server_name, "version": version, "extensions": services.extensions}
     reflected = tuple(f"{package}.ServerReflection" for package in _REFLECTION)
     inference = Inference(
         catalog,

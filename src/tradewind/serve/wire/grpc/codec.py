@@ -54,7 +54,7 @@ class Codec:
         model = endpoint.model
         self._classes = model.classes
         self._rules = endpoint.rules
-        self._outputs = {spec.name: spec for spec in model.runner.signature.outputs}
+        self._outputs = {spec.name: spec for spec in model.signature.outputs}
         self._all = tuple(Wanted(name, is_binary=True) for name in self._outputs)
         self._writer = ResponseWriter(model.name, model.version)
         contents = contents_of(model.runner)
@@ -110,7 +110,9 @@ class Codec:
                 datatype = Datatype.BYTES
             data = binary_tensors.write(array) if datatype is Datatype.BYTES else array
             told.append((wanted.name, datatype.value, data, array.shape))
-        is_final = bool(request.parameters) and request.parameters.get(_EMPTY_FINAL) is True
+        is_final = response.is_last
+        if is_final is None and request.parameters and request.parameters.get(_EMPTY_FINAL) is True:
+            is_final = True
         return self._writer.write(request.id, told, is_final=is_final)
 
     def _inputs(self, sent: InferRequest) -> dict[str, Array]:

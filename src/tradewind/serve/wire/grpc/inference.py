@@ -1,30 +1,28 @@
 """ModelInfer and ModelStreamInfer."""
 
-import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from functools import partial
 from weakref import WeakKeyDictionary
 
 from tradewind.errors import RequestError
-from tradewind.protocol import protobuf
 from tradewind.protocol.infer_messages import InferRequest, read_request
 from tradewind.serve.batching import Threads
 from tradewind.serve.catalog import Catalog
 from tradewind.serve.endpoint import Endpoint
-from tradewind.serve.messages import Arrival
+from tradewind.serve.messages import Arrival, Request
 from tradewind.serve.observing import Account, ServerMetrics, Watch
 from tradewind.serve.refusals import Reason, Refusal
 from tradewind.serve.security import Gate, Right
 from tradewind.serve.wire.grpc.call import Call, Parts
 from tradewind.serve.wire.grpc.codec import Codec
+from tradewind.serve.wire.grpc.conversation import Conversation, Tell
 from tradewind.serve.wire.grpc.messages import Message, unpack
 from tradewind.serve.wire.grpc.status import Code, Status, failure, status_of
 
 _log = logging.getLogger("tradewind.serve")
-
-_AT_ONCE = 16  # requests of one stream that are answered at the same time
 
 
 class Inference:
@@ -70,42 +68,12 @@ class Inference:
 
     async def stream(self, call: Call) -> None:
         """Answer the requests of a stream in their order, several of them at the same time."""
-        answers: asyncio.Queue[asyncio.Task[Parts] | None] = asyncio.Queue(_AT_ONCE)
-        reading = asyncio.create_task(self._read_stream(call, answers))
-        try:
-            while (answer := await answers.get()) is not None:
-                await call.send(await answer)
-            await reading
-        finally:
-            reading.cancel()
+        await Conversation(call, self._read, self._infer_streamed).run()
 
-    async def _read_stream(
-        self, call: Call, answers: "asyncio.Queue[asyncio.Task[Parts] | None]"
-    ) -> None:
-        while (message := await call.receive()) is not None:
-            # not cancelled with the call: what waits learns from `gone` that it is over
-            await answers.put(asyncio.create_task(self._stream_one(call, message)))
-        await answers.put(None)
-
-    async def _stream_one(self, call: Call, message: Message) -> Parts:
-        """Return a ModelStreamInferResponse, whatever happens."""
-        call.line.begin()
-        request_id = ""
-        try:
-            sent = await self._read(call, message)
-            request_id = sent.id
-            now_s = time.perf_counter()
-            parts = await self._infer(call, sent, len(message.content), now_s, call.left_s)
-            size = sum(map(len, parts))
-            return [b"\x12" + protobuf.write_varint(size), *parts]
-        except Exception as error:
-            told = status_of(error, str(failure(call.head.path)))
-            text = protobuf.write_field(1, told.message.encode())
-            about = protobuf.write_field(3, request_id.encode()) if request_id else b""
-            return [text, protobuf.write_field(2, about) if about else b""]
-        finally:
-            call.line.release(message.held_bytes)
-            call.line.done()
+    def _infer_streamed(
+        self, call: Call, sent: InferRequest, size_bytes: int, tell: Tell
+    ) -> Awaitable[Parts]:
+        return self._infer(call, sent, size_bytes, time.perf_counter(), call.left_s, tell)
 
     async def _read(self, call: Call, message: Message) -> InferRequest:
         content = message.content
@@ -129,10 +97,11 @@ class Inference:
         size_bytes: int,
         at_s: float,
         timeout_s: float | None,
+        tell: Tell | None = None,
     ) -> Awaitable[Parts]:
         if self._watch is None:
-            return self._admit(call, sent, size_bytes, at_s, timeout_s)
-        return self._follow(self._watch, call, sent, size_bytes, at_s, timeout_s)
+            return self._admit(call, sent, size_bytes, at_s, timeout_s, tell)
+        return self._follow(self._watch, call, sent, size_bytes, at_s, timeout_s, tell)
 
     async def _follow(
         self,
@@ -142,6 +111,7 @@ class Inference:
         size_bytes: int,
         at_s: float,
         timeout_s: float | None,
+        tell: Tell | None,
     ) -> Parts:
         """Answer a request whose account is kept."""
         path = call.head.path
@@ -149,7 +119,7 @@ class Inference:
         account = watch.open("grpc", path.rpartition("/")[2], path, call.peer, traceparent)
         account.received_bytes = size_bytes
         try:
-            parts = await self._admit(call, sent, size_bytes, at_s, timeout_s, account)
+            parts = await self._admit(call, sent, size_bytes, at_s, timeout_s, tell, account)
         except Exception as error:
             code = status_of(error, "").code
             account.status = code.name
@@ -157,7 +127,7 @@ class Inference:
             raise
         else:
             account.status = Code.OK.name
-            account.sent_bytes = sum(map(len, parts))
+            account.sent_bytes += sum(map(len, parts))
             return parts
         finally:
             watch.close(account)
@@ -169,6 +139,7 @@ class Inference:
         size_bytes: int,
         at_s: float,
         timeout_s: float | None,
+        tell: Tell | None,
         account: Account | None = None,
     ) -> Parts:
         try:
@@ -183,7 +154,7 @@ class Inference:
             raise
         with endpoint.lease():
             arrival = Arrival(at_s, call.gone, client.name, account)
-            return await self._ask(endpoint, sent, size_bytes, timeout_s, arrival)
+            return await self._ask(endpoint, sent, size_bytes, timeout_s, arrival, tell)
 
     async def _ask(
         self,
@@ -192,6 +163,7 @@ class Inference:
         size_bytes: int,
         timeout_s: float | None,
         arrival: Arrival,
+        tell: Tell | None,
     ) -> Parts:
         metrics = endpoint.metrics
         codec = self._codecs.get(endpoint)
@@ -205,10 +177,13 @@ class Inference:
             else:
                 request = codec.decode(sent, size_bytes, timeout_s, arrival)
             understood_s = time.perf_counter()
-            response = await endpoint.answer(request)
-            answered_s = time.perf_counter()
-            parts = codec.encode(request, response)
-            encode_s = time.perf_counter() - answered_s
+            if tell is not None and endpoint.is_streaming:
+                parts, encode_s = await _tell_all(endpoint, codec, request, tell)
+            else:
+                response = await endpoint.answer(request)
+                answered_s = time.perf_counter()
+                parts = codec.encode(request, response)
+                encode_s = time.perf_counter() - answered_s
             metrics.count_translation(understood_s - began_s, encode_s)
         except Refusal as refusal:
             metrics.refused[refusal.reason] += 1
@@ -222,6 +197,25 @@ class Inference:
             told = str(failure(f"model {endpoint.model.name}"))
             raise Status(Code.INTERNAL, told) from error
         return parts
+
+
+async def _tell_all(
+    endpoint: Endpoint, codec: Codec, request: Request, tell: Tell
+) -> tuple[Parts, float]:
+    """Tell every answer but the last as soon as it is there; return that, and what writing took."""
+    parts: Parts = ()
+    encode_s = 0.0
+    account = request.arrival.account
+    async with aclosing(endpoint.stream(request)) as responses:
+        async for response in responses:
+            answered_s = time.perf_counter()
+            parts = codec.encode(request, response)
+            encode_s += time.perf_counter() - answered_s
+            if response.is_last is False:
+                if account is not None:
+                    account.sent_bytes += sum(map(len, parts))
+                await tell(parts)
+    return parts, encode_s
 
 
 def _reason(error: Exception, code: Code) -> str:

@@ -11,6 +11,7 @@ import msgspec
 
 from tradewind.serve.wire.beginning import begin
 from tradewind.serve.wire.http.head import MAX_HEAD_BYTES, Malformed
+from tradewind.serve.wire.http.outgoing import Outgoing
 from tradewind.serve.wire.http.replies import CONTINUE
 from tradewind.serve.wire.http.site import Site
 from tradewind.serve.wire.http.turn import Turn
@@ -21,7 +22,6 @@ _log = logging.getLogger("tradewind.serve")
 _END = b"\r\n\r\n"
 _JSON: Headers = (("content-type", "application/json"),)
 _MAX_REST_BYTES = 1 << 16  # of requests that came before their turn
-_TOGETHER_BYTES = 1 << 16  # what is written at once
 # in which what nobody wants to read is read: closing at once would destroy the response
 _BODY_FAREWELL_S = 30.0
 _NOISE_FAREWELL_S = 2.0
@@ -37,13 +37,10 @@ class Connection(asyncio.BufferedProtocol):
 
     __slots__ = (
         "_client",
-        "_is_choked",
         "_is_deaf",
         "_is_ending",
-        "_is_feeding",
         "_is_half_closed",
         "_is_held",
-        "_is_lost",
         "_out",
         "_rest",
         "_site",
@@ -59,18 +56,15 @@ class Connection(asyncio.BufferedProtocol):
         self._turn: Turn | None = None
         self._task: asyncio.Task[None] | None = None
         self._rest = b""  # the beginning of a head, or requests before their turn
-        self._out: list[bytes] | None = None
-        self._is_feeding = False
         self._is_held = False  # nothing is read
-        self._is_choked = False  # nothing more can be written
         self._is_deaf = False  # what comes is thrown away
         self._is_ending = False  # after this response
         self._is_half_closed = False
-        self._is_lost = False
         self.deadline_s = math.inf
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        self._out = Outgoing(transport)
         name = transport.get_extra_info("peername")
         if isinstance(name, tuple):
             self._client = f"[{name[0]}]:{name[1]}" if ":" in name[0] else f"{name[0]}:{name[1]}"
@@ -78,10 +72,11 @@ class Connection(asyncio.BufferedProtocol):
         self._rest_until(self._site.limits.head_s)
 
     def connection_lost(self, _: Exception | None) -> None:
-        self._is_lost = True
+        self._out.is_lost = True
         self._site.leave(self)
         if self._turn is not None:
             self._turn.leave()
+        self._out.make_room()
 
     def eof_received(self) -> bool:
         self._is_half_closed = True
@@ -92,15 +87,16 @@ class Connection(asyncio.BufferedProtocol):
         return self._transport.get_extra_info("sslcontext") is None
 
     def pause_writing(self) -> None:
-        self._is_choked = True
+        self._out.is_choked = True
         self._rest_until(self._site.limits.stall_s)
         self._hold_or_go()
 
     def resume_writing(self) -> None:
-        self._is_choked = False
+        self._out.is_choked = False
+        self._out.make_room()
         if self._turn is None:
             self._rest_until(self._site.limits.head_s)
-        elif not self._turn.is_answered:
+        elif not self._turn.is_answered or self._turn.is_streaming:
             self.deadline_s = math.inf
         self._go_on()
 
@@ -118,7 +114,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def expire(self) -> None:
         """Give up on what takes too long."""
-        if self._is_choked or self._is_ending or self._turn is not None:
+        if self._out.is_choked or self._is_ending or self._turn is not None:
             self._transport.abort()
         elif self._rest:
             self._refuse(408, "head: expected all of it in time, got the beginning.")
@@ -138,29 +134,52 @@ class Connection(asyncio.BufferedProtocol):
     def ask_on(self, turn: Turn) -> None:
         if turn.is_waited_for:
             turn.is_waited_for = False
-            self._write(CONTINUE, b"")
+            self._out.write(CONTINUE)
         self._hold_or_go()
 
     def answer(self, turn: Turn, status: int, headers: Headers, body: bytes) -> None:
-        if self._is_lost:
+        if self._out.is_lost:
             return
-        head, site = turn.head, self._site
-        is_waiting = turn.is_waited_for and not turn.is_whole
-        if not head.is_kept or is_waiting or turn.is_broken or site.app.is_draining:
+        text = self._site.replies.head(status, headers, self._fate(turn), len(body))
+        self._out.write(text, b"" if turn.method == "HEAD" else body)
+
+    def open(self, turn: Turn, status: int, headers: Headers) -> None:
+        if self._out.is_lost:
+            return
+        if turn.head.is_old:  # which knows no chunks: the end of the connection is that of the body
             self._is_ending = True
-        told = "close" if self._is_ending else "keep-alive" if head.is_old else ""
-        text = site.replies.head(status, headers, told, len(body))
-        self._write(text, b"" if turn.method == "HEAD" else body)
+        else:
+            headers = (*headers, ("transfer-encoding", "chunked"))
+        self._out.write(self._site.replies.open_head(status, headers, self._fate(turn)))
+
+    def push(self, turn: Turn, piece: bytes) -> asyncio.Future[None] | None:
+        if turn.head.is_old:
+            self._out.write(piece)
+        else:
+            self._out.write(b"%x\r\n" % len(piece), piece + b"\r\n")
+        return self._out.room()
+
+    def end(self, turn: Turn) -> None:
+        if not turn.head.is_old:
+            self._out.write(b"0\r\n\r\n")
+
+    def _fate(self, turn: Turn) -> str:
+        """Decide what becomes of the connection after a response; return what is told of it."""
+        is_waiting = turn.is_waited_for and not turn.is_whole
+        is_kept = turn.head.is_kept and not self._site.app.is_draining
+        if not is_kept or is_waiting or turn.is_broken:
+            self._is_ending = True
+        return "close" if self._is_ending else "keep-alive" if turn.head.is_old else ""
 
     def _feed(self, data: bytes) -> None:
         """Take as many requests as can be answered at once; keep the rest."""
-        self._is_feeding = True
+        self._out.is_collecting = True
         position, size = 0, len(data)
         try:
-            while position < size and not self._is_lost:
+            while position < size and not self._out.is_lost:
                 turn = self._turn
                 if turn is None:
-                    if self._is_ending or self._is_choked:
+                    if self._is_ending or self._out.is_choked:
                         break
                     begin = position
                     position = self._begin(data, position)
@@ -174,8 +193,8 @@ class Connection(asyncio.BufferedProtocol):
         except Malformed as malformed:
             self._refuse(malformed.status, str(malformed))
         finally:
-            self._is_feeding = False
-            self._flush()
+            self._out.is_collecting = False
+            self._out.flush()
         self._keep(data, position)
 
     def _begin(self, data: bytes, position: int) -> int:
@@ -209,14 +228,14 @@ class Connection(asyncio.BufferedProtocol):
 
     def _go_on(self) -> None:
         """Take the requests that wait for their turn."""
-        if self._rest and self._turn is None and not self._is_lost:
+        if self._rest and self._turn is None and not self._out.is_lost:
             rest, self._rest = self._rest, b""
             self._feed(rest)
         self._hold_or_go()
 
     def _end_when_over(self, turn: Turn) -> None:
         """Make room for the next request when this one is answered and read to its end."""
-        if self._task is not None or self._is_lost:
+        if self._task is not None or self._out.is_lost:
             return
         if not turn.is_answered:
             turn.respond(500, (), b"")
@@ -230,15 +249,15 @@ class Connection(asyncio.BufferedProtocol):
             return
         self._turn = None
         if self._is_ending or (self._is_half_closed and not self._rest):
-            self._flush()
+            self._out.flush()
             self._rest_until(self._site.limits.stall_s)
             self._is_ending = True
             self._transport.close()
-        elif not self._is_choked:
+        elif not self._out.is_choked:
             self._rest_until(self._site.limits.head_s)
 
     def _keep(self, data: bytes, position: int) -> None:
-        if self._is_deaf or self._is_lost:
+        if self._is_deaf or self._out.is_lost:
             return
         is_new = self._turn is None and not self._rest and position < len(data)
         self._rest = data[position:]
@@ -250,7 +269,7 @@ class Connection(asyncio.BufferedProtocol):
         """Answer what is no request, and close."""
         self._site.app.unreadable()
         body = msgspec.json.encode({"error": text})
-        self._write(self._site.replies.head(status, _JSON, "close", len(body)), body)
+        self._out.write(self._site.replies.head(status, _JSON, "close", len(body)), body)
         self._fall_deaf()
 
     def _fall_deaf(self) -> None:
@@ -259,24 +278,6 @@ class Connection(asyncio.BufferedProtocol):
         self._rest = b""
         self._rest_until(_NOISE_FAREWELL_S)
 
-    def _write(self, head: bytes, body: bytes) -> None:
-        if self._out is None:
-            self._out = []
-        self._out.append(head)
-        if body:
-            self._out.append(body)
-        if not self._is_feeding or len(body) > _TOGETHER_BYTES:
-            self._flush()
-
-    def _flush(self) -> None:
-        out, self._out = self._out, None
-        if out and not self._is_lost:
-            if len(out[-1]) > _TOGETHER_BYTES:  # joining would copy it
-                self._transport.write(b"".join(out[:-1]))
-                self._transport.write(out[-1])
-            else:
-                self._transport.write(b"".join(out))
-
     def _rest_until(self, patience_s: float) -> None:
         self.deadline_s = time.perf_counter() + patience_s
 
@@ -284,11 +285,11 @@ class Connection(asyncio.BufferedProtocol):
         """Read only as long as there is room."""
         turn = self._turn
         is_held = (
-            self._is_choked
+            self._out.is_choked
             or len(self._rest) > _MAX_REST_BYTES
             or (turn is not None and turn.is_full)
         )
-        if is_held != self._is_held and not self._is_lost and not self._transport.is_closing():
+        if is_held != self._is_held and not self._out.is_lost and not self._transport.is_closing():
             self._is_held = is_held
             if is_held:
                 self._transport.pause_reading()

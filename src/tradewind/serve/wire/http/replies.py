@@ -9,6 +9,7 @@ from tradewind.serve.wire.visit import Headers
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 _KEPT = 256
+_LENGTH = b"\r\ncontent-length: "
 _PHRASES = {status.value: status.phrase for status in HTTPStatus} | {499: "Client Closed Request"}
 
 _Key = tuple[int, Headers, str]
@@ -41,8 +42,18 @@ class Replies:
         if begun is None:
             if len(self._begun) >= _KEPT:
                 self._begun.clear()
-            begun = self._begun[key] = _begin(status, headers, connection)
+            begun = self._begun[key] = _begin(status, headers, connection) + _LENGTH
         return b"%b%d%b" % (begun, size_bytes, self._date)
+
+    def open_head(self, status: int, headers: Headers, connection: str) -> bytes:
+        """Return everything before a body whose length nobody knows yet.
+
+        Args:
+            status: of the response.
+            headers: of the response.
+            connection: what the header Connection says; empty for none.
+        """
+        return b"".join((_begin(status, headers, connection), self._date))
 
 
 def _begin(status: int, headers: Headers, connection: str) -> bytes:
@@ -53,4 +64,4 @@ def _begin(status: int, headers: Headers, connection: str) -> bytes:
     text = "\r\n".join(lines)
     # what comes from outside must not be able to end a line
     assert text.count("\r") == text.count("\n") == len(headers), "a line break in a header"
-    return f"{text}\r\ncontent-length: ".encode("latin-1")
+    return text.encode("latin-1")

@@ -1,7 +1,7 @@
 """One request on a connection, from its head to its response."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Protocol, final
 
 from tradewind.errors import RequestError
@@ -21,6 +21,15 @@ class Line(Protocol):
 
     def ask_on(self, turn: "Turn") -> None:
         """Let the body come."""
+
+    def open(self, turn: "Turn", status: int, headers: Headers) -> None:
+        """Write the head of a response whose body comes in pieces."""
+
+    def push(self, turn: "Turn", piece: bytes) -> Awaitable[None] | None:
+        """Write a piece; return what to wait for before the next, if there is no room now."""
+
+    def end(self, turn: "Turn") -> None:
+        """Write the end of such a response."""
 
 
 @final
@@ -49,6 +58,7 @@ class Turn:
         "headers",
         "is_answered",
         "is_asked",
+        "is_streaming",
         "is_waited_for",
         "method",
         "path",
@@ -63,6 +73,7 @@ class Turn:
         self.headers: Mapping[str, str] = head.headers
         self.is_answered = False
         self.is_asked = False  # for its body
+        self.is_streaming = False  # more of its response comes
         self.is_waited_for = head.waits  # by a client that sends its body when told to
         self._chunks = Chunks() if head.is_chunked else None
         self._missing = head.length
@@ -166,6 +177,26 @@ class Turn:
             self.is_answered = True
             self._body = bytearray()
             self._line.answer(self, status, headers, body)
+
+    @property
+    def is_gone(self) -> bool:
+        return self._is_gone
+
+    def begin(self, status: int, headers: Headers) -> None:
+        if not self.is_answered:
+            self.is_answered = self.is_streaming = True
+            self._body = bytearray()
+            self._line.open(self, status, headers)
+
+    async def send(self, piece: bytes) -> None:
+        room = self._line.push(self, piece)
+        if room is not None:
+            await room
+
+    def end(self) -> None:
+        if self.is_streaming:
+            self.is_streaming = False
+            self._line.end(self)
 
     def _fail(self, error: Exception) -> None:
         self._trouble = error
