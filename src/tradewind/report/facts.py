@@ -34,8 +34,9 @@ def key_figures(manifest: Manifest) -> list[Fact]:
     latency = chosen.latency_ms
     if latency is not None:
         before = baseline.latency_ms if is_new else None
-        detail = f"p99 {numbers.milliseconds(latency.p99)}"
-        detail += f"; was {numbers.milliseconds(before.p50)}" if before else ""
+        detail = f"was {numbers.milliseconds(before.p50)}; " if before else ""
+        detail += f"p99 {numbers.milliseconds(latency.p99)}"
+        detail += f", was {numbers.milliseconds(before.p99)}" if before else ""
         found.append(Fact("Latency of one request", numbers.milliseconds(latency.p50), detail))
     if chosen.throughput_per_s is not None:
         before_rate = baseline.throughput_per_s if is_new else None
@@ -168,9 +169,19 @@ def data_facts(manifest: Manifest) -> list[Fact]:
         ),
         Fact("Calibrate", f"{splits.calibrate:,}", "examples that quantizers observed"),
         Fact("Select", f"{splits.select:,}", "examples that variants were compared on"),
-        Fact("Certify", f"{splits.certify:,}", "examples that no earlier step had seen"),
+        Fact("Certify", f"{splits.certify:,}", _certifying(manifest)),
         Fact("Seed", f"{splits.seed}", "fixes which example is in which split"),
     ]
+
+
+def _certifying(manifest: Manifest) -> str:
+    """Say what the certify split is, and how much of it there was time for."""
+    text, found = "examples that no earlier step had seen", manifest.chosen.certificate
+    if found is None or manifest.asked is not None or found.unit != "example":
+        return text
+    if found.n >= manifest.splits.certify:
+        return text
+    return f"{text}; {found.n:,} of them were reached in time"
 
 
 def _parity(parity: Parity) -> str:
