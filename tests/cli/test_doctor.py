@@ -20,3 +20,11 @@ def test_doctor_tells_a_person_the_same(quick: Quick) -> None:
     assert (done.code, done.err) == (0, "")
     for word in ("CPU", "instructions", "memory", *(engine.name for engine in ENGINES)):
         assert word in done.out
+
+
+def test_doctor_names_the_same_arithmetic_to_programs(quick: Quick) -> None:
+    found = quick("doctor", "--json").document
+    told = quick("doctor").out
+    assert ", ".join(found["arithmetic"]) in told
+    assert found["arithmetic"][-1] == "int8"
+    assert found["nncf"] in told

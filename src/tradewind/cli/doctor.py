@@ -58,12 +58,15 @@ def command(wanted: tuple[str, ...], clear_cache: bool, peaks: bool, as_json: bo
     }
     disk = shutil.disk_usage(tempfile.gettempdir())
     advice = _advice(machine.isa, extras)
+    arithmetic = (*OpenVINO.precisions(), "int8")
+    nncf = importlib.metadata.version("nncf")
     if as_json:
         print_json(
             {
                 "tradewind": __version__,
                 "hardware": machine,
-                "arithmetic": OpenVINO.precisions(),
+                "arithmetic": arithmetic,
+                "nncf": nncf,
                 "peaks": found_peaks,
                 "extras": extras,
                 "environments": {one.name: one.is_installed for one in ENVIRONMENTS},
@@ -77,7 +80,7 @@ def command(wanted: tuple[str, ...], clear_cache: bool, peaks: bool, as_json: bo
     table.add_row("tradewind", __version__)
     table.add_row("CPU", f"{machine.cpu}, {machine.cores} cores usable")
     table.add_row("instructions", ", ".join(machine.isa) or "none that matter")
-    table.add_row("arithmetic", ", ".join((*OpenVINO.precisions(), "int8")))
+    table.add_row("arithmetic", ", ".join(arithmetic))
     for name, value in peak_lines(found_peaks) if found_peaks else ():
         table.add_row(name, value)
     table.add_row("memory", f"{machine.memory_bytes / 1e9:.1f} GB")
@@ -85,7 +88,7 @@ def command(wanted: tuple[str, ...], clear_cache: bool, peaks: bool, as_json: bo
     table.add_row("cache of searches", f"{cache.size_bytes / 1e9:.2f} GB in {cache.folder}")
     for name, version in machine.engines.items():
         table.add_row(name, version)
-    table.add_row("nncf", importlib.metadata.version("nncf"))
+    table.add_row("nncf", nncf)
     for name, there in extras.items():
         table.add_row(f"extra {name}", "installed" if there else f'pip install "tradewind[{name}]"')
     for one in ENVIRONMENTS:
