@@ -30,7 +30,13 @@ from tradewind.tensors import Array
     help="The answers: .npz, .parquet or .csv; replaced if it is there.",
 )
 @click.option("--label", default="label", show_default=True, help="Column to leave out.")
-@click.option("--batch-size", type=click.IntRange(1), default=64, show_default=True)
+@click.option(
+    "--batch-size",
+    type=click.IntRange(1),
+    default=64,
+    show_default=True,
+    help="Examples computed at once.",
+)
 @click.option("--variant", metavar="NAME", help="Of a bundle. [default: the chosen one]")
 @importing
 @as_json

@@ -2,8 +2,11 @@
 
 import importlib
 import os
+import signal
 import sys
 import traceback
+from types import FrameType
+from typing import NoReturn
 
 import click
 
@@ -58,7 +61,16 @@ def tradewind() -> None:
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:  # else whoever started us ignores it
+            signal.signal(number, _end)
     sys.exit(run(sys.argv[1:]))
+
+
+def _end(number: int, _: FrameType | None) -> NoReturn:
+    """End as whoever asks expects, but through every `finally`, which removes temporary files."""
+    signal.signal(number, signal.SIG_DFL)  # asked again, end at once
+    sys.exit(128 + number)
 
 
 def run(arguments: list[str]) -> int:
@@ -77,6 +89,9 @@ def run(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         print_error("interrupted", as_json=as_json)
         return 130
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return 2
     except click.ClickException as error:
         hint = ""
         if isinstance(error, click.UsageError) and error.ctx is not None:

@@ -151,7 +151,7 @@ def cut_short(manifest: Manifest) -> str:
     if manifest.is_complete:
         return ""
     spent = numbers.duration(manifest.elapsed_s)
-    return f"The search ended early, after {spent}; with more time there may be a better answer."
+    return f"Not everything was tried in {spent}; with more time there may be a better answer."
 
 
 def verdict(record: VariantRecord, manifest: Manifest) -> str:
