@@ -1,5 +1,8 @@
 from dataclasses import replace
 
+import pytest
+
+from tradewind.budget import Objective
 from tradewind.bundle import Manifest
 from tradewind.model import Parity
 from tradewind.report.facts import data_facts, key_figures
@@ -25,3 +28,21 @@ def test_a_certificate_on_a_part_of_its_split_says_so(good: Manifest) -> None:
 def test_what_the_latency_was_stands_beside_what_it_is(good: Manifest) -> None:
     (fact,) = [fact for fact in key_figures(good) if fact.name == "Latency of one request"]
     assert fact.detail == "was 21.3 ms; p99 6.37 ms, was 24.0 ms"
+
+
+@pytest.mark.parametrize(
+    ("objective", "first"),
+    [
+        ("latency", "Speed-up of one request"),
+        ("cost", "CPU time of an answer"),
+        ("energy", "CPU time of an answer"),
+        ("memory", "Peak memory"),
+    ],
+)
+def test_the_first_figure_is_what_was_to_be_made_best(
+    good: Manifest, objective: Objective, first: str
+) -> None:
+    found = key_figures(replace(good, budget=replace(good.budget, objective=objective)))
+    assert found[0].name == first
+    values = {"CPU time of an answer": "was 32.1 ms", "Peak memory": "was 212 MB"}
+    assert values.get(first, "3.71 to 3.92") in found[0].detail

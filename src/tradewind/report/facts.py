@@ -30,7 +30,7 @@ def key_figures(manifest: Manifest) -> list[Fact]:
     """Return the few numbers that the answer comes down to."""
     chosen, baseline = manifest.chosen, manifest.baseline
     is_new = chosen.variant != baseline.variant
-    found = [_gain(manifest)] if is_new else []
+    found = [*_work(manifest), _gain(manifest)] if is_new else []
     latency = chosen.latency_ms
     if latency is not None:
         before = baseline.latency_ms if is_new else None
@@ -50,6 +50,20 @@ def key_figures(manifest: Manifest) -> list[Fact]:
     was = f"was {numbers.size(baseline.size_bytes)}" if is_new else ""
     found.append(Fact("Size of the graph", numbers.size(chosen.size_bytes), was))
     return [fact for fact in found if fact.value != numbers.UNKNOWN]
+
+
+def _work(manifest: Manifest) -> list[Fact]:
+    """Return what an answer costs, where that and not time was to become less."""
+    chosen, baseline = manifest.chosen, manifest.baseline
+    if manifest.budget.objective == "memory":
+        value, before = chosen.peak_memory_bytes, baseline.peak_memory_bytes
+        return [Fact("Peak memory", numbers.size(value), f"was {numbers.size(before)}")]
+    if manifest.budget.objective not in ("energy", "carbon", "cost"):
+        return []
+    now, was = chosen.cpu_ms_per_example, baseline.cpu_ms_per_example
+    return [
+        Fact("CPU time of an answer", numbers.milliseconds(now), f"was {numbers.milliseconds(was)}")
+    ]
 
 
 def _gain(manifest: Manifest) -> Fact:
