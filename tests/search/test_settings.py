@@ -25,6 +25,11 @@ def test_a_search_takes_at_least_five_seconds(time_s: float) -> None:
         SearchSettings(time_s)
 
 
+def test_an_unknown_effort_is_refused() -> None:
+    with pytest.raises(SettingError, match=r"^--effort: expected one of quick, .*'hard'"):
+        SearchSettings(effort="hard")  # type: ignore[arg-type]
+
+
 def test_a_negative_seed_is_refused() -> None:
     with pytest.raises(SettingError, match="--seed: expected 0 or more, got -1"):
         SearchSettings(seed=-1)

@@ -4,7 +4,7 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 from tradewind.errors import SettingError
 from tradewind.measure import Prices, check_reports
@@ -37,6 +37,9 @@ class SearchSettings:
         check_reports(self.reports)
         if not self.time_s >= 5:
             raise SettingError("--time", "5 seconds or more", f"{self.time_s:g}")
+        if self.effort not in get_args(Effort):
+            known = ", ".join(get_args(Effort))
+            raise SettingError("--effort", f"one of {known}", repr(self.effort))
         if self.seed < 0:
             raise SettingError("--seed", "0 or more", str(self.seed))
 
