@@ -13,7 +13,9 @@ def test_a_duration_is_read_in_seconds(text: str, seconds: float) -> None:
     assert parse_time(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "abc", "5 minutes", "-5m", "1h30m", "nan", "inf", "5d", "."])
+@pytest.mark.parametrize(
+    "text", ["", "abc", "5 minutes", "-5m", "1h30m", "nan", "inf", "5d", ".", "0s", "0.0h"]
+)
 def test_what_is_no_duration_is_refused(text: str) -> None:
     with pytest.raises(SettingError, match="--time: expected a duration such as 90s"):
         parse_time(text)

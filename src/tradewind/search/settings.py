@@ -69,9 +69,10 @@ def parse_time(text: str) -> float:
         SettingError: it is none of these.
     """
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", text.strip())
-    if found is None:
+    found_s = 0.0 if found is None else float(found[1]) * _UNITS[found[2]]
+    if found is None or not found_s:
         raise SettingError("--time", "a duration such as 90s, 5m or 1.5h", repr(text))
-    return float(found[1]) * _UNITS[found[2]]
+    return found_s
 
 
 @dataclass(frozen=True)
