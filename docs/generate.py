@@ -105,7 +105,7 @@ def _default(option: click.Option) -> tuple[str, str]:
     elif told:
         found = told.rstrip("]")
     else:
-        found = "" if option.is_flag or default is None else f"`{default}`"
+        found = "" if option.is_flag or default in (None, "") else f"`{default}`"
     return found, _plain(meaning)
 
 
@@ -114,9 +114,8 @@ def _plain(text: str) -> str:
     paragraphs = inspect.cleandoc(text).replace("\b\n", "").split("\n\n")
     joined = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
     # names in capitals are arguments, other special characters would be markup
-    return re.sub(r"(?<![\w`])(--[a-z-]+)", r"`\1`", joined).strip() + (
-        "\n" if "\n" in text else ""
-    )
+    marked = re.sub(r"`[^`]*`|(?<!\w)--[a-z-]+", lambda found: f"`{found[0].strip('`')}`", joined)
+    return marked.strip() + ("\n" if "\n" in text else "")
 
 
 def errors_page() -> str:
@@ -140,7 +139,8 @@ def errors_page() -> str:
             f"```text\n{drawing}\n```\n",
             table(("class", "exit code", "meaning"), rows),
             "A command exits with 0 on success, 2 when its usage is wrong, 130 when it was "
-            "interrupted, and 1 on any error that is not in this tree, which is a bug.\n",
+            "interrupted, 143 when it was told to end with SIGTERM, and 1 on any error that is not "
+            "in this tree, which is a bug.\n",
         ]
     )  # fmt: skip
 

@@ -37,3 +37,8 @@ def test_values_at_the_ends_of_their_ranges_are_taken() -> None:
 def test_no_limits_are_set_unless_asked_for() -> None:
     assert Budget().max_latency_ms is None
     assert Budget().max_memory_mb is None
+
+
+def test_an_unknown_objective_is_refused_before_anything_is_searched() -> None:
+    with pytest.raises(SettingError, match=r"^--objective: expected one of latency, .*'speed'"):
+        Budget(objective="speed")  # type: ignore[arg-type]

@@ -1,7 +1,7 @@
 """What may be lost, what must be reached, how sure to be."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from tradewind.errors import SettingError
 
@@ -40,6 +40,9 @@ class Budget:
             )
         if not 0.5 <= self.confidence <= 0.9999:
             raise SettingError("--confidence", "0.5 to 0.9999", f"{self.confidence:g}")
+        if self.objective not in get_args(Objective):
+            known = ", ".join(get_args(Objective))
+            raise SettingError("--objective", f"one of {known}", repr(self.objective))
         for option, value in (
             ("--max-latency-ms", self.max_latency_ms),
             ("--max-memory-mb", self.max_memory_mb),

@@ -30,6 +30,12 @@ def test_what_was_written_is_read(folder: Path) -> None:
     assert (folder / "report.html").read_text(encoding="utf-8") == "<p>report</p>"
 
 
+def test_a_place_may_be_given_as_text(tmp_path: Path) -> None:
+    place = str(tmp_path / "b.tw")
+    write_bundle(place, MANIFEST, {GRAPH: DENSE.model}, "")
+    assert open_bundle(place) == open_bundle(Path(place))
+
+
 def test_every_kept_variant_answers_as_the_model_does(
     folder: Path, random: np.random.Generator
 ) -> None:

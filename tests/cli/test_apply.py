@@ -71,8 +71,8 @@ def test_what_a_lossless_pass_moves_is_next_to_nothing(
         (["prune_channels", "--set", "keep=lots"], "--set keep: expected a number"),
         (["prune_channels", "--set", "keep=2"], "keep: expected more than 0"),
         (["prune_channels", "--set", "kept=0.5"], "--set: expected one of keep"),
-        (["prune_channels", "--set", "keep"], "--set: expected one of keep"),
-        (["fold", "--set", "x=1"], "no settings"),
+        (["prune_channels", "--set", "keep"], "--set: expected keep=VALUE, got keep"),
+        (["fold", "--set", "x=1"], "expected none, as fold has no settings"),
         (["quantize_static", "--set", "weights=s4"], "--set weights: expected s8 or u8"),
         (["fold", "--time", "soon"], "a duration"),
     ],
@@ -100,6 +100,25 @@ def test_an_output_that_cannot_be_written_is_refused_first(
     assert done.code == 2
     assert said in done.err
     assert contents(sample.folder) == before
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["fold", "--time", "0s"], "--time: expected a duration"),
+        (["fold", "--seed", "-5"], "--seed"),
+        (["distil"], "--original: expected the model that MODEL was made from"),
+    ],
+)
+def test_what_could_only_fail_or_do_nothing_is_refused_first(
+    options: list[str], said: str, sample: Sample, tmp_path: Path, quick: Quick
+) -> None:
+    if options == ["distil"]:
+        pytest.importorskip("torch", reason="distil needs the extra `train`")
+    out = tmp_path / "x.onnx"
+    done = quick("apply", *options, sample.model, "--data", sample.data, "--out", out)
+    assert (done.code, said in done.err) == (2, True)
+    assert not out.exists()
 
 
 def test_a_pass_that_does_not_fit_says_so(sample: Sample, tmp_path: Path, quick: Quick) -> None:

@@ -76,3 +76,18 @@ def test_bench_refuses_models_that_take_something_else(
     done = quick("bench", sample.model, other, "--data", sample.data, "--time", "1s")
     assert done.code == 2
     assert "input" in done.err
+
+
+def test_models_of_one_name_are_told_apart_by_their_folders(
+    tmp_path: Path, sample: Sample, quick: Quick
+) -> None:
+    other = tmp_path / "other" / sample.model.name
+    other.parent.mkdir()
+    other.write_bytes(sample.model.read_bytes())
+    done = quick(
+        "bench", sample.model, other, sample.model, "--data", sample.data, "--batch-size", 1,
+        "--time", "0.2s", "--json",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    names = [line["name"] for line in done.document["results"]]
+    assert names == [str(sample.model), str(other), str(sample.model)]

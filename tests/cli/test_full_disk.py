@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.cli.child import tradewind
+from tests.cli.child import COMMAND, ENVIRONMENT, tradewind
 from tests.cli.samples import Sample, contents, write_by_hand
 
 
@@ -53,3 +53,17 @@ def test_a_full_disk_leaves_no_half_of_the_answers(sample: Sample, small_disk: P
         assert done.code == 2, done.err
         assert "No space left on device" in done.err
         assert contents(small_disk) == before
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_output_that_finds_no_room_is_no_bug(options: list[str], sample: Sample) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*COMMAND, "inspect", sample.model, *options],
+            env=ENVIRONMENT, stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+    assert done.returncode == 2
+    assert "output: expected room on the disk, got No space left on device" in done.stderr
+    assert "bug" not in done.stderr
+    assert "Traceback" not in done.stderr

@@ -59,3 +59,9 @@ def test_inspect_describes_real_models(
     assert found["parameters"] > 1_000
     if parameters is not None:  # with batch normalisation folded into the convolutions
         assert found["parameters"] == pytest.approx(parameters, rel=0.02)
+
+
+def test_inspect_says_what_an_engine_needs(sample: Sample, quick: Quick) -> None:
+    why = quick("inspect", sample.model, "--json").document["engines"]["onedal"]["why"]
+    assert "expected one TreeEnsemble" in why
+    assert why.endswith("got a graph without one")

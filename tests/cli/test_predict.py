@@ -117,6 +117,26 @@ def test_a_bundle_applies_its_preprocessing(
     np.testing.assert_allclose(answers(out, "scores"), wanted, atol=TOLERANCE)
 
 
+def test_raw_examples_of_a_plain_model_become_what_was_said_or_what_is_told(
+    tmp_path: Path, random: np.random.Generator, quick: Quick
+) -> None:
+    model, data, out = tmp_path / "conv.onnx", tmp_path / "raw.npz", tmp_path / "answers.npz"
+    onnx.save(convolution(random), model)
+    raw = random.integers(0, 256, (20, 8, 8, 3), dtype=np.uint8)
+    np.savez(data, image=raw)
+    plain = ("predict", model, "--in", data, "--out", out)
+    for given, mean in (((), 0.0), (("--preprocess", "mean=.4"), 0.4)):
+        done = quick(*plain, *given)
+        assert done.code == 0, done.err
+        assert ("note: raw examples become raw / 255" in done.err) == (not given)
+        ready = (raw / 255 - mean).transpose(0, 3, 1, 2).astype(np.float32)
+        wanted = scores(model, {"image": ready})
+        np.testing.assert_allclose(answers(out, "scores"), wanted, atol=TOLERANCE)
+    bundle = write_by_hand(tmp_path, model, Preprocessing(size=(8, 8)))
+    done = quick("predict", bundle, "--in", data, "--out", out, "--preprocess", "mean=.4")
+    assert (done.code, "brings its own" in done.err) == (2, True)
+
+
 def test_a_folder_of_pictures_is_resized_as_the_bundle_says(
     tmp_path: Path, random: np.random.Generator, quick: Quick
 ) -> None:

@@ -42,9 +42,14 @@ def test_what_is_asked_for_is_recorded(
         (["--capture", "here", "--capture-max-mb", "0"], "--capture-max-mb"),
         (["--capture", "here", "--capture-rate", "2"], "capture.rate"),
         (["--trace-rate", "-1"], "trace_rate"),
+        (["--capture-rate", "1"], "--capture-rate"),
+        (["--capture-max-mb", "9"], "--capture-max-mb"),
+        (["--trace-rate", "0.1"], "--trace-rate"),
     ],
 )
-def test_options_out_of_range_are_refused(options: list[str], where: str) -> None:
+def test_options_that_would_do_nothing_or_are_out_of_range_are_refused(
+    options: list[str], where: str
+) -> None:
     done = tradewind("serve", "model.onnx", *options)
     assert done.code == 2
     assert where in done.err

@@ -155,6 +155,7 @@ UNFIT: dict[str, tuple[dict[str, Array], list[str], str]] = {
     "low": (_data(label=np.arange(200) % 3 - 1), [], "a negative label (-1) at example 0"),
     "strings": (_data(label=np.full(200, "cat")), [], "got strings"),
     "measured": (_data(label=np.linspace(0, 1, 200)), [], "within:0.5"),
+    "whole floats": (_data(label=np.arange(200) % 3.0), [], "labels.astype(int)"),
     "one class": (_data(label=np.zeros(200, np.int64)), [], "only class 0"),
     "one-hot": (_data(label=np.eye(3)[np.arange(200) % 3]), [], "argmax"),
     "nan": (_data(x=_WITH_NAN), [], "NaN or infinity in example 77"),

@@ -31,7 +31,15 @@ def test_a_child_process_says_its_version() -> None:
 def test_no_command_shows_the_help(quick: Quick) -> None:
     done = quick()
     assert done.code == 2
-    assert "tradewind demo" in done.out + done.err
+    assert "tradewind demo" in done.err
+
+
+@pytest.mark.parametrize("command", [(), ("keys",)])
+def test_help_for_want_of_a_command_is_told_as_help(command: tuple[str], quick: Quick) -> None:
+    done = quick(*command)
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("Usage: tradewind")
+    assert "hint" not in done.err
 
 
 @pytest.mark.parametrize(

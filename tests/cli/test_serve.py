@@ -110,6 +110,10 @@ def test_a_port_in_use_ends_with_two(bundle: Path) -> None:
         ["--max-body-mb", "0"],
         ["--concurrency", "0"],
         ["--drain-s", "-1"],
+        ["--drain-s", "nan"],
+        ["--min-stay-s", "nan"],
+        ["--poll-s", "nan"],
+        ["--pin", "another"],
         ["--host", "no.such.host.invalid"],
         ["--model-dir", "/no/such/folder"],
     ],
@@ -119,6 +123,13 @@ def test_a_wrong_setting_ends_with_two(options: list[str], bundle: Path, quick: 
     assert done.code == 2
     assert "expected" in done.err
     assert "Traceback" not in done.err
+
+
+def test_a_folder_without_models_is_refused_by_its_name(tmp_path: Path, quick: Quick) -> None:
+    done = quick("serve", "--model-dir", tmp_path, "--http-port", "0")
+    assert done.code == 2
+    assert f"none in {tmp_path}" in done.err
+    assert "--model-control poll" in done.err
 
 
 def test_two_models_of_one_name_are_refused(bundle: Path, quick: Quick) -> None:

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 from tests.cli.conftest import Quick
+from tests.cli.samples import Sample
 from tests.cli.test_serve import serving
 
 pytest.importorskip("cryptography", reason="signatures need the extra auth")
@@ -47,3 +48,23 @@ def test_wrong_usage_ends_with_two(
     done = quick("sign", *(names.get(one, one) for one in arguments))
     assert done.code == 2
     assert "Traceback" not in done.err
+
+
+def test_a_new_key_loses_no_other_key(tmp_path: Path, key: Path, quick: Quick) -> None:
+    public = key.with_suffix(".pub")
+    line = public.read_text()
+    done = quick("sign", "--new-key", tmp_path / "release.key")
+    assert (done.code, "release.pub" in done.err) == (2, True)
+    assert public.read_text() == line
+    assert not (tmp_path / "release.key").exists()
+
+
+def test_a_private_key_never_has_the_name_of_its_public_one(tmp_path: Path, quick: Quick) -> None:
+    done = quick("sign", "--new-key", tmp_path / "mine.pub")
+    assert (done.code, "mine.pem" in done.err) == (2, True)
+    assert not (tmp_path / "mine.pub").exists()
+
+
+def test_what_is_no_folder_is_not_called_one(sample: Sample, key: Path, quick: Quick) -> None:
+    done = quick("sign", sample.model, "--key", key)
+    assert (done.code, "got a file." in done.err) == (2, True)

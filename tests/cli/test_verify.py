@@ -84,3 +84,17 @@ def test_what_is_no_bundle_is_refused(what: str, tmp_path: Path, quick: Quick) -
     done = quick("verify", path)
     assert done.code == 2
     assert str(path) in done.err
+
+
+def test_the_bound_is_the_one_that_the_report_shows(bundle: Path, quick: Quick) -> None:
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    manifest["chosen"]["certificate"] = {
+        "certified": True, "kind": "labels", "metric": "accuracy", "max_drop": 0.02,
+        "confidence": 0.975, "n": 1224, "worse": 5, "better": 4, "drop": 1 / 1224,
+        "drop_upper": 0.00541, "p_value": 1e-5, "examples_needed": None,
+    }  # fmt: skip
+    (bundle / "manifest.json").write_text(json.dumps(manifest))
+    seal(bundle)
+    told = " ".join(quick("verify", bundle).out.split())
+    assert "on 1,224 examples, with 97.5% confidence the accuracy drop is at most 0.55%" in told
+    assert "2% was allowed" in told

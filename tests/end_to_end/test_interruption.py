@@ -74,6 +74,24 @@ def test_before_there_is_anything_it_ends_with_130(tmp_path: Path) -> None:
     assert left_over(tmp_path) == []
 
 
+def test_told_to_end_by_sigterm_it_leaves_nothing(tmp_path: Path) -> None:
+    write_digits(tmp_path)
+    before = {path.name for path in tmp_path.iterdir()}
+    with started(tmp_path, "optimize", "digits.onnx", "--data", "digits.npz") as process:
+        _until(process, "trying variants")
+        until = time.monotonic() + 30
+        while not left_over(tmp_path) and time.monotonic() < until:
+            time.sleep(0.01)  # until a pass has its files
+        process.terminate()
+        process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert {path.name for path in tmp_path.iterdir()} - {"tmp"} == before
+    assert not list((tmp_path / "tmp").iterdir())
+    while left_over(tmp_path) and time.monotonic() < until:
+        time.sleep(0.05)  # a child that had just been begun looks for its parent first
+    assert left_over(tmp_path) == []
+
+
 def test_a_search_that_was_killed_goes_on_where_it_ended(
     tmp_path: Path, random: np.random.Generator
 ) -> None:

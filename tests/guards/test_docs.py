@@ -75,6 +75,15 @@ def test_the_reference_is_what_the_code_says() -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_every_option_says_what_it_means_in_whole_marks() -> None:
+    rows = [line for line in reference("cli.md").splitlines() if line.startswith("| `--")]
+    assert len(rows) > 100
+    for row in rows:
+        *_, meaning, _ = row.split(" |")
+        assert meaning.strip(), row
+        assert "``" not in row, row
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_option_is_in_the_reference(name: str) -> None:
     command = root.get_command(click.Context(root), name)

@@ -59,6 +59,20 @@ def test_the_table_shows_what_was_asked_for(
     assert max(map(len, text.splitlines())) <= width
 
 
+def test_long_names_end_their_lines_at_hyphens(good: Manifest) -> None:
+    name = "50-of-channels-int8-u8s8-mse-openvino"
+    chosen = replace(good.chosen, variant=name)
+    variants = tuple(chosen if one.variant == good.chosen.variant else one for one in good.variants)
+    found = priced(
+        replace(good, chosen=chosen, variants=variants), "cost", Prices(price_per_core_hour=0.05)
+    )
+    below = printed(found, 80).partition("a million")[2]
+    lines = [line.split("  ")[0].strip() for line in below.splitlines() if line.startswith("> 50-")]
+    assert lines
+    assert all(line.endswith("-") or line.endswith(name) for line in lines)
+    assert not any(line.strip() == ">" for line in below.splitlines())
+
+
 def test_what_was_not_asked_for_stays_out_of_the_table(good: Manifest) -> None:
     text = printed(priced(good, "latency", Prices(), replace(ESTIMATED, money=None)), 80)
     assert "Wh" not in text

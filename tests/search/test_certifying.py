@@ -11,7 +11,7 @@ from tradewind.evidence import (
     certify_agreement,
     certify_with_labels,
 )
-from tradewind.search.certifying import Certifier, certify, order
+from tradewind.search.certifying import Certifier, certify, order, why_uncertified
 from tradewind.search.progress import Silence
 from tradewind.search.trials import Trial
 
@@ -140,7 +140,28 @@ def test_a_refusal_says_how_many_examples_would_do() -> None:
     _certified(work, [one])
     assert one.certificate is not None
     assert one.certificate.examples_needed is not None
-    assert f"about {one.certificate.examples_needed} examples would be needed" in one.refusals[0]
+    assert f"about {one.certificate.examples_needed:,} examples would be needed" in one.refusals[0]
+    assert "time sufficed" not in one.refusals[0]
+
+
+def test_the_bound_in_a_refusal_is_not_rounded_down() -> None:
+    certificate = certify_with_labels(PairedCounts(192, 2, 1), 0.01, 0.95)
+    assert 0.026301 < certificate.drop_upper < 0.026349  # to the nearest it would be 2.63%
+    one = trial("one")
+    one.certificate = certificate
+    told = why_uncertified(one)
+    assert "at most 2.64% at 95% confidence, more than the 1% allowed" in told
+    assert "about 4,668 examples" in told
+
+
+def test_a_refusal_says_that_the_clock_and_not_the_data_ended_it() -> None:
+    work = job(clock=Clock(now=0.0, step=1.0))
+    one = trial("one")
+    _certified(work, [one], until=10.0)
+    assert one.certificate is not None
+    assert one.certificate.n < len(work.splits.certify)
+    have = len(work.splits.certify)
+    assert f"time sufficed for {one.certificate.n:,} of {have:,} examples" in one.refusals[0]
 
 
 def test_without_labels_agreement_is_certified() -> None:

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
-from tests.search.stage import baseline, job, numbered, trial, two_classes
+from tests.search.stage import Clock, baseline, job, numbered, trial, two_classes
 
 from tradewind.data import ArrayDataset
 from tradewind.errors import SettingError
@@ -40,6 +40,17 @@ def test_when_time_is_up_the_examples_reached_must_do() -> None:
     original = baseline()
     report(work, [original], until=-1.0)
     assert original.reported[0].n == original.load.batch_size
+
+
+def test_the_original_does_not_take_the_time_of_the_others() -> None:
+    clock = Clock(step=1.0)
+    settings = SearchSettings(1e6, reports=("auc",))
+    work = replace(job(numbered(4000), clock=clock), settings=settings)
+    original, other = baseline(), trial("other")
+    report(work, [original, other], until=40.0)
+    (before,), (after,) = original.reported, other.reported
+    assert 0 < after.n <= before.n < len(work.splits.certify)
+    assert after.n > before.n / 2
 
 
 def test_a_figure_that_is_not_defined_is_left_out() -> None:

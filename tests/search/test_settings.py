@@ -13,7 +13,9 @@ def test_a_duration_is_read_in_seconds(text: str, seconds: float) -> None:
     assert parse_time(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "abc", "5 minutes", "-5m", "1h30m", "nan", "inf", "5d", "."])
+@pytest.mark.parametrize(
+    "text", ["", "abc", "5 minutes", "-5m", "1h30m", "nan", "inf", "5d", ".", "0s", "0.0h"]
+)
 def test_what_is_no_duration_is_refused(text: str) -> None:
     with pytest.raises(SettingError, match="--time: expected a duration such as 90s"):
         parse_time(text)
@@ -23,6 +25,11 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
 def test_a_search_takes_at_least_five_seconds(time_s: float) -> None:
     with pytest.raises(SettingError, match="--time: expected 5 seconds or more"):
         SearchSettings(time_s)
+
+
+def test_an_unknown_effort_is_refused() -> None:
+    with pytest.raises(SettingError, match=r"^--effort: expected one of quick, .*'hard'"):
+        SearchSettings(effort="hard")  # type: ignore[arg-type]
 
 
 def test_a_negative_seed_is_refused() -> None:

@@ -128,12 +128,13 @@ def is_bundle(path: Path) -> bool:
     return (path / NAME).is_file()
 
 
-def open_bundle(folder: Path) -> Bundle:
+def open_bundle(folder: str | Path) -> Bundle:
     """Open a bundle after comparing every byte with its seal.
 
     Raises:
         BundleError: it is missing, damaged or of a newer schema.
     """
+    folder = Path(folder)
     if not folder.exists():
         raise BundleError(str(folder), "a bundle", "nothing there")
     if not folder.is_dir():

@@ -44,9 +44,10 @@ def damages(folder: Path) -> list[str]:
     """
     path = folder / NAME
     if not path.is_file():
-        raise BundleError(
-            str(folder), f"a bundle with a file {NAME}", "a folder without it", "is it a bundle?"
+        got = (
+            "a folder without it" if folder.is_dir() else "a file" if folder.exists() else "nothing"
         )
+        raise BundleError(str(folder), f"a bundle with a file {NAME}", got, "is it a bundle?")
     first, _, body = path.read_bytes().partition(b"\n")
     if hashlib.sha256(body).hexdigest().encode() != first:
         return [f"{NAME}: the hashes themselves were changed"]

@@ -181,7 +181,7 @@ def _private_key(path: Path) -> Any:
     except (OSError, ValueError, TypeError) as error:
         raise SettingError(
             "--key", "an unencrypted private key in PEM", f"{path}: {error}",
-            f"`tradewind sign --new-key {path}` makes one.",
+            "`tradewind sign --new-key release.pem` makes one.",
         ) from error  # fmt: skip
 
 

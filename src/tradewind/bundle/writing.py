@@ -51,7 +51,7 @@ def check_target(target: Path, *, overwrite: bool) -> None:
 
 
 def write_bundle(
-    target: Path,
+    target: str | Path,
     manifest: Manifest,
     models: Mapping[str, Model],
     report: str,
@@ -71,6 +71,7 @@ def write_bundle(
         OutputError: the disk is full, the place cannot be written to, or something that is no
             bundle has its name.
     """
+    target = Path(target)
     check_target(target, overwrite=True)
     parent = target.absolute().parent
     try:

@@ -56,7 +56,9 @@ _COMPARED = 256
 )
 @click.option("--label", default="label", show_default=True, help="Column to leave out.")
 @click.option("--preprocess", metavar="TEXT", help="What is done to raw examples, as for optimize.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the examples drawn.")
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the examples drawn."
+)
 @click.option(
     "--time", "time_text", default="1h", show_default=True, help="When the pass is given up."
 )
@@ -84,6 +86,10 @@ def command(
     """
     _check_out(out, (model, original))
     chosen, limit_s = parse_settings(find_pass(step), settings), parse_time(time_text)
+    if chosen.name == "distil" and original is None:
+        raise SettingError(
+            "--original", "the model that MODEL was made from, to learn from", "none"
+        )
     given = [model] if original is None else [model, original]
     source = how.of(model, given).load(model)
     needed = chosen.needs(source).examples

@@ -78,11 +78,13 @@ def command(
     cascades, whose time depends on them, are compared by their means.
     """
     sizes = tuple(sorted(set(batch_sizes or (1, 32))))
-    opened = [
-        open_any(path, variant, how.of(path, models))
+    asked = [
+        (path, variant)
         for path in models
         for variant in ((variants or (None,)) if is_bundle(path) else (None,))
     ]
+    opened = [open_any(path, variant, how.of(path, models)) for path, variant in asked]
+    names = _names([path for path, _ in asked], opened)
     inputs = _inputs(opened[0], data, label, preprocess, sizes)
     for one in opened:
         fixed = one.model.signature.fixed_batch
@@ -90,7 +92,7 @@ def command(
             raise SettingError(one.name, f"--batch-size {fixed}, which is fixed", str(sizes))
         for batches in inputs.values():
             one.model.signature.check(batches[0])
-    lines = _time(opened, inputs, parse_time(time_text), seed)
+    lines = _time(opened, names, inputs, parse_time(time_text), seed)
     if as_json:
         print_json({"hardware": this_machine(), "results": lines})
     else:
@@ -119,7 +121,11 @@ def _inputs(
 
 
 def _time(
-    opened: list[Opened], inputs: dict[int, tuple[Tensors, ...]], time_s: float, seed: int
+    opened: list[Opened],
+    names: list[str],
+    inputs: dict[int, tuple[Tensors, ...]],
+    time_s: float,
+    seed: int,
 ) -> list[Line]:
     with contextlib.ExitStack() as stack:
         runners = [stack.enter_context(one.compile_ready()) for one in opened]
@@ -133,15 +139,17 @@ def _time(
         )
     found = dict(zip(keys, timings, strict=True))
     return [
-        _line(opened[index], size, found[index, size], found[0, size] if index else None)
+        _line(
+            opened[index], names[index], found[index, size], found[0, size] if index else None, size
+        )
         for index, size in keys
     ]
 
 
-def _line(one: Opened, size: int, timing: Timing, first: Timing | None) -> Line:
+def _line(one: Opened, name: str, timing: Timing, first: Timing | None, size: int) -> Line:
     varies = one.record is not None and len(one.record.parts) > 1
     return Line(
-        name=_name(one),
+        name=name,
         engine=one.engine_label,
         batch_size=size,
         rounds=len(timing.turns),
@@ -152,11 +160,22 @@ def _line(one: Opened, size: int, timing: Timing, first: Timing | None) -> Line:
     )
 
 
-def _name(one: Opened) -> str:
-    """Return what tells one line from another."""
+def _names(paths: list[Path], opened: list[Opened]) -> list[str]:
+    """Return what tells one line from another: file names, or whole paths where two are alike."""
+    found = [_name(one, one.name) for one in opened]
+    places: dict[str, set[Path]] = {}
+    for name, path in zip(found, paths, strict=True):
+        places.setdefault(name, set()).add(path.absolute())
+    return [
+        name if len(places[name]) == 1 else _name(one, str(path).removesuffix(".tw"))
+        for name, path, one in zip(found, paths, opened, strict=True)
+    ]
+
+
+def _name(one: Opened, stem: str) -> str:
     if one.bundle is None or one.record is None:
-        return one.name
-    name, variant = f"{one.name}.tw", one.record.variant
+        return stem
+    name, variant = f"{stem}.tw", one.record.variant
     return name if variant == one.bundle.manifest.chosen.variant else f"{name}: {variant}"
 
 

@@ -17,11 +17,16 @@ from tradewind.importers import ENVIRONMENTS, environment, install
 from tradewind.measure import this_machine
 
 EXTRAS = {
-    "auth": ("cryptography", "jwt"),
-    "sklearn": ("sklearn", "skl2onnx", "skops"),
-    "text": ("tokenizers",),
+    "auth": ("signatures and tokens", ("cryptography", "jwt")),
+    "gpu": ("the energy of GPUs", ("pynvml",)),
+    "grpc": ("our client over gRPC", ("grpc",)),
+    "otel": ("traces of a server", ("opentelemetry.sdk", "opentelemetry.exporter.otlp")),
+    "sklearn": ("models of scikit-learn", ("sklearn", "skl2onnx", "skops")),
+    "text": ("models of sentences", ("tokenizers",)),
+    "train": ("distillation, and the engine pytorch", ("torch",)),
+    "trees": ("the engine onedal", ("daal4py",)),
 }
-"""Extra to the modules it needs."""
+"""Extra to what it is for, with the modules it needs."""
 
 INT8 = ("avx_vnni", "avx512_vnni", "amx_int8", "dotprod", "i8mm")
 
@@ -53,17 +58,19 @@ def command(wanted: tuple[str, ...], clear_cache: bool, peaks: bool, as_json: bo
     machine = this_machine()
     found_peaks = peaks_of_this_machine(measure=peaks, again=peaks)
     extras = {
-        name: all(importlib.util.find_spec(module) for module in modules)
-        for name, modules in EXTRAS.items()
+        name: all(_is_there(module) for module in modules) for name, (_, modules) in EXTRAS.items()
     }
     disk = shutil.disk_usage(tempfile.gettempdir())
     advice = _advice(machine.isa, extras)
+    arithmetic = (*OpenVINO.precisions(), "int8")
+    nncf = importlib.metadata.version("nncf")
     if as_json:
         print_json(
             {
                 "tradewind": __version__,
                 "hardware": machine,
-                "arithmetic": OpenVINO.precisions(),
+                "arithmetic": arithmetic,
+                "nncf": nncf,
                 "peaks": found_peaks,
                 "extras": extras,
                 "environments": {one.name: one.is_installed for one in ENVIRONMENTS},
@@ -77,7 +84,7 @@ def command(wanted: tuple[str, ...], clear_cache: bool, peaks: bool, as_json: bo
     table.add_row("tradewind", __version__)
     table.add_row("CPU", f"{machine.cpu}, {machine.cores} cores usable")
     table.add_row("instructions", ", ".join(machine.isa) or "none that matter")
-    table.add_row("arithmetic", ", ".join((*OpenVINO.precisions(), "int8")))
+    table.add_row("arithmetic", ", ".join(arithmetic))
     for name, value in peak_lines(found_peaks) if found_peaks else ():
         table.add_row(name, value)
     table.add_row("memory", f"{machine.memory_bytes / 1e9:.1f} GB")
@@ -85,9 +92,10 @@ def command(wanted: tuple[str, ...], clear_cache: bool, peaks: bool, as_json: bo
     table.add_row("cache of searches", f"{cache.size_bytes / 1e9:.2f} GB in {cache.folder}")
     for name, version in machine.engines.items():
         table.add_row(name, version)
-    table.add_row("nncf", importlib.metadata.version("nncf"))
+    table.add_row("nncf", nncf)
     for name, there in extras.items():
-        table.add_row(f"extra {name}", "installed" if there else f'pip install "tradewind[{name}]"')
+        how = f'pip install "tradewind[{name}]", for {EXTRAS[name][0]}'
+        table.add_row(f"extra {name}", "installed" if there else how)
     for one in ENVIRONMENTS:
         how = "installed" if one.is_installed else f"tradewind doctor --install {one.name}"
         table.add_row(f"environment {one.name}", how)
@@ -95,6 +103,13 @@ def command(wanted: tuple[str, ...], clear_cache: bool, peaks: bool, as_json: bo
     console.print(table)
     for line in advice:
         console.print(line)
+
+
+def _is_there(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # of the package around it
+        return False
 
 
 def _advice(isa: tuple[str, ...], extras: dict[str, bool]) -> list[str]:
@@ -105,5 +120,5 @@ def _advice(isa: tuple[str, ...], extras: dict[str, bool]) -> list[str]:
             "sums do not saturate."
         )
     if not all(extras.values()):
-        found.append("An extra is only needed for models of that framework.")
+        found.append("An extra is only needed for what is said behind it.")
     return found

@@ -95,5 +95,5 @@ def _support(model: Model, kind: type) -> str:
     try:
         kind().compile(model).close()
     except EngineError as error:
-        return f"cannot run it: {error.got}"
+        return f"cannot run it: expected {error.expected}, got {error.got}"
     return ""

@@ -6,15 +6,17 @@ from pathlib import Path
 from typing import get_args
 
 import click
+import numpy as np
 
 from tradewind.budget import Budget, Objective
 from tradewind.bundle import REPORT, Manifest, check_target, front_of, write_bundle
+from tradewind.cli.guessing import tell_guess
 from tradewind.cli.opening import Importing, importing, open_examples, open_unlabelled
 from tradewind.cli.output import as_json, print_json, shown, told
 from tradewind.cli.pricing import priced
 from tradewind.cli.remembering import CACHING, remembering
 from tradewind.cli.watching import Watching
-from tradewind.data import Dataset, Preprocessing, carried
+from tradewind.data import Dataset
 from tradewind.errors import ModelError, OutputError, SettingError
 from tradewind.importers.environments import home
 from tradewind.measure import FIGURES, Prices
@@ -188,9 +190,7 @@ def command(
         )
     further = open_unlabelled(source, unlabelled, label, preprocess, dataset)
     console = told()
-    steps = dataset.preprocessing
-    if isinstance(steps, Preprocessing) and preprocess is None and carried(source) is None:
-        console.print(f"note: raw examples become {guessed(steps)}")
+    tell_guess(source, dataset, preprocess)
     with Watching(console, settings.time_s) as watching:
         outcome = optimize(
             source, dataset, budget, settings, watching, further, label_budget, cache
@@ -234,14 +234,6 @@ def document(manifest: Manifest, target: Path) -> dict[str, object]:
     }
 
 
-def guessed(steps: Preprocessing) -> str:
-    """Say what is done to raw examples when nobody said what should be."""
-    return (
-        f"raw / {steps.scale:g} in the layout {steps.layout}, with no mean or deviation; "
-        "if training did otherwise, say so with --preprocess"
-    )
-
-
 def default_metric(dataset: Dataset) -> str:
     """Return the metric that fits the labels.
 
@@ -252,12 +244,11 @@ def default_metric(dataset: Dataset) -> str:
     if labels is None:
         return "agreement"
     if labels.dtype.kind == "f":
-        raise SettingError(
-            "--metric",
-            "a tolerance for labels that are measurements",
-            "none",
-            "say how far an answer may be off: `--metric within:0.5`.",
-        )
+        hint = "say how far an answer may be off: `--metric within:0.5`."
+        if np.array_equal(labels, np.trunc(labels)):
+            hint += " If they are numbers of classes, save them with `labels.astype(int)`."
+        expected = "a tolerance for labels that are measurements"
+        raise SettingError("--metric", expected, "none", hint)
     return "accuracy"
 
 

@@ -8,11 +8,12 @@ import click
 import numpy as np
 
 from tradewind.cli.archives import write_archive
+from tradewind.cli.guessing import tell_guess
 from tradewind.cli.opening import Importing, Opened, importing, open_any
 from tradewind.cli.output import as_json, print_json, shown
 from tradewind.cli.tables import write_table
 from tradewind.data import Dataset
-from tradewind.errors import OutputError
+from tradewind.errors import OutputError, SettingError
 from tradewind.tensors import Array
 
 
@@ -30,7 +31,18 @@ from tradewind.tensors import Array
     help="The answers: .npz, .parquet or .csv; replaced if it is there.",
 )
 @click.option("--label", default="label", show_default=True, help="Column to leave out.")
-@click.option("--batch-size", type=click.IntRange(1), default=64, show_default=True)
+@click.option(
+    "--batch-size",
+    type=click.IntRange(1),
+    default=64,
+    show_default=True,
+    help="Examples computed at once.",
+)
+@click.option(
+    "--preprocess",
+    metavar="TEXT",
+    help="What is done to raw examples of a model, as for optimize; bundles bring their own.",
+)
 @click.option("--variant", metavar="NAME", help="Of a bundle. [default: the chosen one]")
 @importing
 @as_json
@@ -40,6 +52,7 @@ def command(
     out: Path,
     label: str,
     batch_size: int,
+    preprocess: str | None,
     variant: str | None,
     how: Importing,
     as_json: bool,
@@ -54,7 +67,11 @@ def command(
             hint = "what was given is never changed; choose another name."
             raise OutputError(str(out), f"a place outside of {given}", "one within", hint)
     opened = open_any(model, variant, how)
-    dataset = opened.examples(data, label)
+    if opened.bundle is not None and preprocess is not None:
+        raise SettingError("--preprocess", "a model", f"{model}, a bundle, which brings its own")
+    dataset = opened.examples(data, label, preprocess)
+    if opened.bundle is None:
+        tell_guess(opened.model, dataset, preprocess)
     answers = answer_all(opened, dataset, batch_size)
     _write(out, answers)
     if as_json:

@@ -92,6 +92,8 @@ def recorded(command: Callable[..., Any]) -> Callable[..., Any]:
         capture_redact: str,
         **kwargs: Any,
     ) -> Any:
+        if trace_rate != Observing.trace_rate and 0 <= trace_rate <= 1 and not otlp_endpoint:
+            raise SettingError("--trace-rate", "--otlp-endpoint URL beside it", "none")
         observing = Observing(
             access_log=access_log,
             server_timing=server_timing,
@@ -111,8 +113,13 @@ def recorded(command: Callable[..., Any]) -> Callable[..., Any]:
 def _captured(folder: Path | None, rate: float, max_mb: float, redact: str) -> Capture | None:
     names = tuple(name.strip() for name in redact.split(",") if name.strip())
     if folder is None:
-        if names:
-            raise SettingError("--capture-redact", "--capture DIR beside it", "none")
+        for option, is_given in (
+            ("--capture-redact", bool(names)),
+            ("--capture-rate", rate != Capture.rate),
+            ("--capture-max-mb", max_mb != Capture.max_bytes / 2**20),
+        ):
+            if is_given:
+                raise SettingError(option, "--capture DIR beside it", "none")
         return None
     if not 1 <= max_mb < 2**40:
         raise SettingError("--capture-max-mb", "a number of 1 or more", f"{max_mb:g}")

@@ -1,15 +1,20 @@
 """The command `tradewind` itself: finds commands, turns errors into messages and exit codes."""
 
+import contextlib
+import errno
 import importlib
 import os
+import signal
 import sys
 import traceback
+from types import FrameType
+from typing import NoReturn
 
 import click
 
 from tradewind import __version__
 from tradewind.cli.output import print_error
-from tradewind.errors import TradewindError
+from tradewind.errors import OutputError, TradewindError
 
 # name: what it does, in the order of a first acquaintance
 COMMANDS = {
@@ -58,7 +63,31 @@ def tradewind() -> None:
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:  # else whoever started us ignores it
+            signal.signal(number, _end)
     sys.exit(run(sys.argv[1:]))
+
+
+def _full(error: OSError, *, as_json: bool) -> int:
+    """Say that a disk is full, which the one that takes our output may be."""
+    where = str(error.filename or "output")
+    told = OutputError(where, "room on the disk", str(error.strerror), "free some, and try again.")
+    with contextlib.suppress(OSError):  # there may be no room for this either
+        print_error(str(told), as_json=as_json, error=told)
+    _give_up_stdout()
+    return told.exit_code
+
+
+def _give_up_stdout() -> None:
+    """Let what is left to be written go nowhere, so that nothing fails when the process ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _end(number: int, _: FrameType | None) -> NoReturn:
+    """End as whoever asks expects, but through every `finally`, which removes temporary files."""
+    signal.signal(number, signal.SIG_DFL)  # asked again, end at once
+    sys.exit(128 + number)
 
 
 def run(arguments: list[str]) -> int:
@@ -77,6 +106,9 @@ def run(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         print_error("interrupted", as_json=as_json)
         return 130
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return 2
     except click.ClickException as error:
         hint = ""
         if isinstance(error, click.UsageError) and error.ctx is not None:
@@ -87,9 +119,11 @@ def run(arguments: list[str]) -> int:
         print_error(str(error), as_json=as_json, error=error)
         return error.exit_code
     except BrokenPipeError:  # whoever read our output has gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_stdout()
         return 1
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return _full(error, as_json=as_json)
         if os.environ.get("TRADEWIND_DEBUG"):
             traceback.print_exc()
         text = f"this is a bug in Tradewind: {type(error).__name__}: {error}"

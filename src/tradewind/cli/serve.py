@@ -139,8 +139,7 @@ def command(
     states = remembered.states(names, is_complete=residency.folder is None)
     opens = opener(how, models, trust, answering(variants, names), states)
     source = Source(opens, paths, residency)
-    if not names and residency.control is Control.NONE:
-        raise SettingError("serve", "a bundle or a model", "nothing", "tradewind serve model.tw")
+    _check_names(names, residency)
     if not 0 < max_body_mb < math.inf:
         raise SettingError("--max-body-mb", "a number above 0", f"{max_body_mb:g}")
     size = int(max_body_mb * 2**20)
@@ -177,6 +176,20 @@ def command(
             workers.look_after(port, grpc, settings, residency, states, tell)
         else:
             run((), settings, tell, port, source=source, grpc=grpc)
+
+
+def _check_names(names: Sequence[str], residency: Residency) -> None:
+    """Raise where there is nothing to serve, or to pin, and nothing can come either."""
+    if residency.control is not Control.NONE:
+        return
+    if not names and residency.folder is not None:
+        expected, hint = "bundles or .onnx files", "--model-control poll waits for some."
+        raise SettingError("--model-dir", expected, f"none in {residency.folder}", hint)
+    if not names:
+        raise SettingError("serve", "a bundle or a model", "nothing", "tradewind serve model.tw")
+    for name in residency.pinned:
+        if name not in names:
+            raise SettingError("--pin", f"one of {', '.join(names)}", name)
 
 
 def _after(http_port: int) -> int:

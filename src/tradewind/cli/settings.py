@@ -29,7 +29,11 @@ def parse_settings(kind: type[Pass], given: Sequence[str]) -> Pass:
         name = name.strip().replace("-", "_")
         if not mark or name not in known:
             hint = f"`tradewind apply --help` lists the settings of {kind.name}."
-            raise SettingError("--set", f"one of {', '.join(known) or 'no settings'}", text, hint)
+            if not known:
+                expected = f"none, as {kind.name} has no settings"
+            else:
+                expected = f"{name}=VALUE" if name in known else f"one of {', '.join(known)}"
+            raise SettingError("--set", expected, text, hint)
         try:
             found[name] = msgspec.convert(_plain(value, known[name]), known[name], strict=False)
         except msgspec.ValidationError:

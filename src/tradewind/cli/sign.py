@@ -6,7 +6,7 @@ import click
 
 from tradewind.bundle import new_signing_key, sign
 from tradewind.cli.output import as_json, print_json, shown, told
-from tradewind.errors import SettingError
+from tradewind.errors import OutputError, SettingError
 
 _PATH = click.Path(path_type=Path)
 
@@ -37,8 +37,8 @@ def command(bundle: Path | None, key: Path | None, new_key: Path | None, as_json
             "tradewind sign model.tw --key release.pem",
         )  # fmt: skip
     if new_key is not None:
+        beside = _place_beside(new_key)
         public = new_signing_key(new_key, new_key.stem)
-        beside = new_key.with_suffix(".pub")
         beside.write_text(public.line + "\n", encoding="utf-8")
         if as_json:
             print_json({"private": str(new_key), "public": str(beside), "line": public.line})
@@ -53,3 +53,21 @@ def command(bundle: Path | None, key: Path | None, new_key: Path | None, as_json
         print_json({"bundle": str(bundle), "line": public.line})
     else:
         shown().print(f"{bundle}: signed with {public.line}", soft_wrap=True)
+
+
+def _place_beside(private: Path) -> Path:
+    """Return where the line of a new key goes, before there is a key.
+
+    Raises:
+        SettingError: the private key would have that name itself.
+        OutputError: a file of that name is there, perhaps the line of a key in use.
+    """
+    beside = private.with_suffix(".pub")
+    if beside == private:
+        hint = f"--new-key {private.with_suffix('.pem')} writes both, each to a file of its own."
+        expected = "a name for the private key, as FILE.pub is that of the public one"
+        raise SettingError("--new-key", expected, str(private), hint)
+    if beside.exists():
+        hint = "choose another name for the private key; this file is named after it."
+        raise OutputError(str(beside), "a free name for the public key", "File exists", hint)
+    return beside

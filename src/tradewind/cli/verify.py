@@ -6,6 +6,7 @@ import click
 
 from tradewind.bundle import Trust, open_bundle, signer
 from tradewind.cli.output import as_json, print_json, shown
+from tradewind.report import concluded, setting
 
 
 @click.command("verify", epilog="Example: tradewind verify model.tw")
@@ -56,9 +57,8 @@ def command(bundle: Path, trusted_keys: Path | None, as_json: bool) -> None:
         )
     else:
         console.print(
-            f"The certificate holds here: {certificate.metric} drops by at most "
-            f"{certificate.drop_upper:.2%} at {certificate.confidence:.0%} confidence, "
-            f"{certificate.max_drop:.2%} allowed, {certificate.n:,} {certificate.unit}s."
+            f"The certificate holds here: on {certificate.n:,} {certificate.unit}s, "
+            f"{concluded(certificate)}; {setting(certificate.max_drop)} was allowed."
         )
 
 

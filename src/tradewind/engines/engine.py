@@ -51,6 +51,11 @@ class Engine(ABC):
         """The engine with every setting that is not the default; no two settings share one."""
 
 
+def threads_note(threads: int) -> str:
+    """Return a number of threads as labels have it, such as `1 thread`."""
+    return f"{threads} thread{'' if threads == 1 else 's'}"
+
+
 def check_datatypes(model: Model, runtime: str, unsupported: tuple[Datatype, ...]) -> None:
     """Raise if a tensor goes in or out whose element type the runtime cannot hand over.
 

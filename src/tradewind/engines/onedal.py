@@ -13,7 +13,7 @@ from typing import Any, ClassVar, final
 import numpy as np
 from onnx import TensorProto
 
-from tradewind.engines.engine import Engine
+from tradewind.engines.engine import Engine, threads_note
 from tradewind.engines.ensembles import DOMAIN, OPERATORS, Ensemble, Step, read_ensemble
 from tradewind.engines.onnxruntime import OnnxRuntime
 from tradewind.engines.splitting import cut_at
@@ -49,7 +49,7 @@ class OneDAL(Engine):
 
     @property
     def label(self) -> str:
-        return f"oneDAL ({self.threads} threads)" if self.threads else "oneDAL"
+        return f"oneDAL ({threads_note(self.threads)})" if self.threads else "oneDAL"
 
     def compile(self, model: Model) -> Runner:
         cut = cut_at(model, OPERATORS, DOMAIN)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal, final
 
-from tradewind.engines.engine import Engine, check_datatypes
+from tradewind.engines.engine import Engine, check_datatypes, threads_note
 from tradewind.engines.foreign import hint_about_foreign
 from tradewind.engines.known_wrong import refuse_known_wrong
 from tradewind.engines.onnxruntime_wrong import ONNX_RUNTIME_WRONG
@@ -49,7 +49,7 @@ class OnnxRuntime(Engine):
 
     @property
     def label(self) -> str:
-        notes = [f"{self.threads} threads"] if self.threads else []
+        notes = [threads_note(self.threads)] if self.threads else []
         notes += [] if self.optimization == "all" else [f"optimization {self.optimization}"]
         notes += [] if self.spin else ["no spinning"]
         return " ".join(["ONNX Runtime", *([f"({', '.join(notes)})"] if notes else [])])

@@ -13,7 +13,7 @@ from typing import ClassVar, Literal, final
 
 import numpy as np
 
-from tradewind.engines.engine import Engine, check_datatypes
+from tradewind.engines.engine import Engine, check_datatypes, threads_note
 from tradewind.engines.flattening import flatten_softmax
 from tradewind.engines.foreign import hint_about_foreign
 from tradewind.engines.infinities import repair_maxima
@@ -70,7 +70,7 @@ class OpenVINO(Engine):
     @property
     def label(self) -> str:
         notes: list[str] = [] if self.precision == "f32" else [self.precision]
-        notes += [f"{self.threads} threads"] if self.threads else []
+        notes += [threads_note(self.threads)] if self.threads else []
         notes += [f"{self.streams} streams"] if self.streams > 1 else []
         sizes = "+".join(map(str, self.batch_sizes))
         notes += [f"batch {sizes}"] if sizes else []

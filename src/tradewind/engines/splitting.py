@@ -49,7 +49,8 @@ def cut_at(model: Model, operators: Iterable[str], domain: str) -> Cut:
     ]
     if len(places) != 1:
         expected = f"one {' or '.join(sorted(wanted))}"
-        raise UnsupportedModel(model.origin.source, expected, f"{len(places)} in the graph")
+        got = f"{len(places)} of them" if places else "a graph without one"
+        raise UnsupportedModel(model.origin.source, expected, got)
     node = proto.graph.node[places[0]]
     given = [value.name for value in proto.graph.input]
     wanted_last = [value.name for value in proto.graph.output]

@@ -110,6 +110,10 @@ def _apply_in(folder: Path, step: Pass, model: Model, seen: Observed, timeout_s:
     return Change(Model((folder / "changed.onnx").read_bytes(), model.origin), answer["summary"])
 
 
+def _readable(timeout_s: float) -> str:
+    return f"{round(timeout_s, 1 if timeout_s >= 1 else 2):,g} s"
+
+
 def _run(command: list[str], step: Pass, timeout_s: float, folder: Path) -> None:
     log = folder / "log"
     with log.open("wb") as output:
@@ -124,7 +128,7 @@ def _run(command: list[str], step: Pass, timeout_s: float, folder: Path) -> None
         try:
             code = child.wait(timeout_s)
         except subprocess.TimeoutExpired:
-            raise PassError(step.label, f"an end within {timeout_s:g} s", "none") from None
+            raise PassError(step.label, f"an end within {_readable(timeout_s)}", "none") from None
         finally:
             if child.poll() is None:  # timed out or interrupted
                 with contextlib.suppress(ProcessLookupError):

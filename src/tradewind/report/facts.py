@@ -30,12 +30,13 @@ def key_figures(manifest: Manifest) -> list[Fact]:
     """Return the few numbers that the answer comes down to."""
     chosen, baseline = manifest.chosen, manifest.baseline
     is_new = chosen.variant != baseline.variant
-    found = [_gain(manifest)] if is_new else []
+    found = [*_work(manifest), _gain(manifest)] if is_new else []
     latency = chosen.latency_ms
     if latency is not None:
         before = baseline.latency_ms if is_new else None
-        detail = f"p99 {numbers.milliseconds(latency.p99)}"
-        detail += f"; was {numbers.milliseconds(before.p50)}" if before else ""
+        detail = f"was {numbers.milliseconds(before.p50)}; " if before else ""
+        detail += f"p99 {numbers.milliseconds(latency.p99)}"
+        detail += f", was {numbers.milliseconds(before.p99)}" if before else ""
         found.append(Fact("Latency of one request", numbers.milliseconds(latency.p50), detail))
     if chosen.throughput_per_s is not None:
         before_rate = baseline.throughput_per_s if is_new else None
@@ -49,6 +50,20 @@ def key_figures(manifest: Manifest) -> list[Fact]:
     was = f"was {numbers.size(baseline.size_bytes)}" if is_new else ""
     found.append(Fact("Size of the graph", numbers.size(chosen.size_bytes), was))
     return [fact for fact in found if fact.value != numbers.UNKNOWN]
+
+
+def _work(manifest: Manifest) -> list[Fact]:
+    """Return what an answer costs, where that and not time was to become less."""
+    chosen, baseline = manifest.chosen, manifest.baseline
+    if manifest.budget.objective == "memory":
+        value, before = chosen.peak_memory_bytes, baseline.peak_memory_bytes
+        return [Fact("Peak memory", numbers.size(value), f"was {numbers.size(before)}")]
+    if manifest.budget.objective not in ("energy", "carbon", "cost"):
+        return []
+    now, was = chosen.cpu_ms_per_example, baseline.cpu_ms_per_example
+    return [
+        Fact("CPU time of an answer", numbers.milliseconds(now), f"was {numbers.milliseconds(was)}")
+    ]
 
 
 def _gain(manifest: Manifest) -> Fact:
@@ -168,9 +183,19 @@ def data_facts(manifest: Manifest) -> list[Fact]:
         ),
         Fact("Calibrate", f"{splits.calibrate:,}", "examples that quantizers observed"),
         Fact("Select", f"{splits.select:,}", "examples that variants were compared on"),
-        Fact("Certify", f"{splits.certify:,}", "examples that no earlier step had seen"),
+        Fact("Certify", f"{splits.certify:,}", _certifying(manifest)),
         Fact("Seed", f"{splits.seed}", "fixes which example is in which split"),
     ]
+
+
+def _certifying(manifest: Manifest) -> str:
+    """Say what the certify split is, and how much of it there was time for."""
+    text, found = "examples that no earlier step had seen", manifest.chosen.certificate
+    if found is None or manifest.asked is not None or found.unit != "example":
+        return text
+    if found.n >= manifest.splits.certify:
+        return text
+    return f"{text}; {found.n:,} of them were reached in time"
 
 
 def _parity(parity: Parity) -> str:

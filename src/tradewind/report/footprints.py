@@ -9,6 +9,7 @@ from rich.text import Text
 from tradewind.bundle import Manifest, VariantRecord
 from tradewind.measure import Bounds, Footprint, Prices, Rates
 from tradewind.report import numbers
+from tradewind.report.folding import folded, room_beside
 
 
 @dataclass(frozen=True)
@@ -44,19 +45,20 @@ def is_wanted(manifest: Manifest) -> bool:
     return manifest.budget.objective in ("energy", "carbon", "cost") or found.prices != Prices()
 
 
-def table(manifest: Manifest, records: Sequence[VariantRecord], found: Rates) -> Table:
+def table(manifest: Manifest, records: Sequence[VariantRecord], found: Rates, width: int) -> Table:
     """Return what a million predictions of some variants take, as the terminal shows it."""
     priced = found.prices.price_per_core_hour is not None
     kinds = [ENERGY, CARBON, CORES, *([MONEY] if priced else [])]
     shown = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", pad_edge=False)
-    shown.add_column(Text("a million predictions"), overflow="fold")
+    shown.add_column(Text("a million\npredictions"), no_wrap=True, overflow="fold")
     for kind in kinds:
         shown.add_column(Text(kind.title), justify="right", overflow="fold")
-    for record in records:
+    cells = [[_cell(record, kind) for kind in kinds] for record in records]
+    room = room_beside(zip([kind.title for kind in kinds], *cells, strict=True), 2, width)
+    for record, values in zip(records, cells, strict=True):
         is_chosen = record.variant == manifest.chosen.variant
-        values = [_cell(record, kind) for kind in kinds]
         shown.add_row(
-            Text(("> " if is_chosen else "  ") + record.variant),
+            Text(folded(record.variant, room, is_chosen=is_chosen)),
             *map(Text, values),
             style="bold green" if is_chosen else "",
         )

@@ -55,7 +55,7 @@ def evidence(record: VariantRecord) -> str:
     if found is None:
         return ""
     where = f"On {found.n:,} {found.unit}s nobody had looked at"
-    return f"{where}, it {_counted(found)}: {_concluded(found)}."
+    return f"{where}, it {_counted(found)}: {concluded(found)}."
 
 
 def nearest(manifest: Manifest) -> str:
@@ -105,7 +105,8 @@ def _counted(found: Certificate) -> str:
     )
 
 
-def _concluded(found: Certificate) -> str:
+def concluded(found: Certificate) -> str:
+    """Say what a certificate bounds, with a bound that is never rounded down."""
     sure = f"with {numbers.setting(found.confidence)} confidence"
     lost = dropped(found)
     upper = numbers.at_most(found.drop_upper)
@@ -150,7 +151,7 @@ def cut_short(manifest: Manifest) -> str:
     if manifest.is_complete:
         return ""
     spent = numbers.duration(manifest.elapsed_s)
-    return f"The search ended early, after {spent}; with more time there may be a better answer."
+    return f"Not everything was tried in {spent}; with more time there may be a better answer."
 
 
 def verdict(record: VariantRecord, manifest: Manifest) -> str:

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from tradewind.bundle import REPORT, Manifest, VariantRecord
 from tradewind.report import circumstances, figures_told, footprints, numbers, sentences, spread
+from tradewind.report.folding import folded, room_beside
 from tradewind.report.numbers import UNKNOWN
 from tradewind.report.standing import finalists, in_order
 from tradewind.report.telling import is_untried, telling
@@ -20,7 +21,6 @@ from tradewind.report.telling import is_untried, telling
 MAX_ROWS = 8
 _INDENT = 10  # of what is said, behind its subject
 _MAX_WIDTH = 110  # of lines of prose, beyond which they are tiring to read
-_LEAST_NAME = 12
 _NOTHING = "-"
 _BY_CPU_TIME = ("energy", "carbon", "cost")
 
@@ -58,7 +58,7 @@ class _Summary:
             yield Text(f"  and {len(records) - MAX_ROWS:,} more in the report", style="dim")
         yield ""
         if manifest.rates is not None and footprints.is_wanted(manifest):
-            yield footprints.table(manifest, records[:MAX_ROWS], manifest.rates)
+            yield footprints.table(manifest, records[:MAX_ROWS], manifest.rates, width)
             yield ""
             yield _said("Energy", f"{sentences.sentence(footprints.basis(manifest.rates))}.", width)
         for fact in figures_told.told(manifest):
@@ -108,20 +108,15 @@ def _table(manifest: Manifest, records: Sequence[VariantRecord], width: int) -> 
         [*_cells(manifest, record), *([_passed_on(record)] if has_cascade else [])]
         for record in records
     ]
-    columns = zip(titles, *cells, strict=True)
-    taken = sum(
-        1 + max(len(line) for cell in column for line in cell.split("\n")) for column in columns
-    )
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold", pad_edge=False)
     table.add_column(Text("variant\n"), no_wrap=True, overflow="fold")
     for title in titles:
         table.add_column(Text(title), justify="right", overflow="fold")
-    room = max(_LEAST_NAME, width - taken - 3)
+    room = room_beside(zip(titles, *cells, strict=True), 1, width)
     for record, row in zip(records, cells, strict=True):
         is_chosen = record.variant == manifest.chosen.variant
-        name = "\n  ".join(wrap(record.variant, room) or [""])
         table.add_row(
-            Text(("> " if is_chosen else "  ") + name),
+            Text(folded(record.variant, room, is_chosen=is_chosen)),
             *[Text(cell) for cell in row],
             style="bold green" if is_chosen else "",
         )

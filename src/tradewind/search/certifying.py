@@ -1,5 +1,6 @@
 """Certificates for the variants worth one, tested in an order fixed beforehand."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -219,8 +220,13 @@ class Certifier:
         trial.loss = self.loss(losses)
         trial.drop = Drop(certificate.drop, certificate.drop_upper)
         if not certificate.certified:
-            trial.refusals.append(why_uncertified(trial))
+            trial.refusals.append(why_uncertified(trial) + self._why_so_few(len(answers)))
         return certificate.p_value
+
+    def _why_so_few(self, reached: int) -> str:
+        """Say that the clock, not the data, set the number of examples; empty where it did not."""
+        have = len(self._indices)
+        return f"; time sufficed for {reached:,} of {have:,} examples" if reached < have else ""
 
 
 def certify(paired: Paired, budget: Budget, *, has_truth: bool) -> Certificate:
@@ -243,13 +249,14 @@ def why_uncertified(trial: Trial) -> str:
     """Say why the certificate was not given, with the number of examples that may do."""
     found = trial.certificate
     assert found is not None
+    upper = math.ceil(found.drop_upper * 1e4 - 1e-9) / 1e4  # a bound is not rounded down
     text = (
-        f"not certified: lost {found.drop:.2%} on {found.n} {found.unit}s, "
-        f"at most {found.drop_upper:.2%} at {found.confidence:.0%} confidence, "
-        f"more than the {found.max_drop:.2%} allowed"
+        f"not certified: lost {found.drop:.2%} on {found.n:,} {found.unit}s, "
+        f"at most {upper:.2%} at {found.confidence * 100:g}% confidence, "
+        f"more than the {found.max_drop * 100:.6g}% allowed"
     )
     if found.examples_needed is not None and found.examples_needed > found.n:
-        text += f"; about {found.examples_needed} {found.unit}s would be needed"
+        text += f"; about {found.examples_needed:,} {found.unit}s would be needed"
     return text
 
 

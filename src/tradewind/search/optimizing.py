@@ -196,7 +196,7 @@ class _Search:
         chosen, reason = choose(job.budget, entrants)
         if chosen is baseline and len(entrants) == 1:
             if questions is None or not queue:
-                reason = self._why_nothing(reason)
+                reason = self._why_nothing(reason, names_of_tested(queue))
             else:
                 reason = awaited(questions)
         found = self._outcome(attempts, baseline, chosen, reason, queue)
@@ -207,7 +207,7 @@ class _Search:
             was_interrupted=self._was_interrupted,
         )
 
-    def _why_nothing(self, reason: str) -> str:
+    def _why_nothing(self, reason: str, tested: tuple[str, ...]) -> str:
         """Say what kept everything cheaper from being certified."""
         job = self._job
         least, have = job.least_units, job.units(job.splits.certify)
@@ -217,7 +217,8 @@ class _Search:
                 f"needed for a {job.budget.max_drop:.2%} budget at {job.budget.confidence:.0%}"
             )
         if not self._is_complete:
-            return f"{reason}: time ran out before there was anything to certify"
+            until = "more could be tested" if tested else "there was anything to certify"
+            return f"{reason}: time ran out before {until}"
         return reason
 
     def _stop(self, why: str) -> None:

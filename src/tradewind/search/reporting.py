@@ -41,15 +41,17 @@ def report(job: Job, entrants: list[Trial], until: float) -> None:
     Args:
         job: what the search works on.
         entrants: variants that were tested already, so that nothing depends on what is seen here.
-        until: the clock's reading at which the examples reached so far must do.
+        until: the clock's reading at which the examples that all have reached must do.
     """
     names = job.settings.reports
     if not names or job.dataset.labels is None:
         return
     indices = in_test_order(job)
-    before = _logits(job, entrants[0], indices, until)
-    for trial in entrants:
-        after = before if trial.is_baseline else _logits(job, trial, indices, until)
+    # all answer before anything is worked out, each for as long, so that none gets the rest only
+    each_s = max(until - job.deadline.clock(), 0.0) / len(entrants)
+    answered = [_logits(job, trial, indices, each_s) for trial in entrants]
+    before = answered[0]
+    for trial, after in zip(entrants, answered, strict=True):
         count = min(len(before), len(after))
         found = [_reported(job, name, before[:count], after[:count], indices) for name in names]
         # of one class alone there is no area under a curve
@@ -72,16 +74,17 @@ def _reported(job: Job, name: str, before: Array, after: Array, indices: Array) 
     return Reported(name, count, found)
 
 
-def _logits(job: Job, trial: Trial, indices: Array, until: float) -> Array:
-    """Return the class scores of the first examples, as many as there is time for."""
+def _logits(job: Job, trial: Trial, indices: Array, time_s: float) -> Array:
+    """Return the class scores of the first examples, as many as it computes in that time."""
     name = score_output(job.model.signature)
     assert name is not None  # checked before the search began
     parts: list[Array] = []
     batches = job.dataset.batches(indices, trial.load.batch_size)
     with trial.plan.compile() as runner:
+        until = job.deadline.clock() + time_s
         for outputs in responses(runner, batches, job.fixed_batch):
             parts.append(np.asarray(outputs[name], np.float64).reshape(len(outputs[name]), -1))
-            if job.deadline.clock() > until:
+            if job.deadline.clock() >= until:
                 break
     values = np.concatenate(parts)
     return Scores(name, look_like_probabilities(values)).logits({name: values})

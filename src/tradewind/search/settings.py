@@ -4,7 +4,7 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 from tradewind.errors import SettingError
 from tradewind.measure import Prices, check_reports
@@ -41,6 +41,9 @@ class SearchSettings:
         check_reports(self.reports)
         if not self.time_s >= 5:
             raise SettingError("--time", "5 seconds or more", f"{self.time_s:g}")
+        if self.effort not in get_args(Effort):
+            known = ", ".join(get_args(Effort))
+            raise SettingError("--effort", f"one of {known}", repr(self.effort))
         if self.seed < 0:
             raise SettingError("--seed", "0 or more", str(self.seed))
 
@@ -57,9 +60,10 @@ def parse_time(text: str) -> float:
         SettingError: it is none of these.
     """
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", text.strip())
-    if found is None:
+    found_s = 0.0 if found is None else float(found[1]) * _UNITS[found[2]]
+    if found is None or not found_s:
         raise SettingError("--time", "a duration such as 90s, 5m or 1.5h", repr(text))
-    return float(found[1]) * _UNITS[found[2]]
+    return found_s
 
 
 @dataclass(frozen=True)

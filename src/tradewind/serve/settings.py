@@ -57,7 +57,7 @@ class Settings:
             "read_timeout_s",
             "drain_timeout_s",
         ):
-            if getattr(self, name) < 0:
+            if not getattr(self, name) >= 0:  # which NaN is not either
                 raise SettingError(name, "0 or more", str(getattr(self, name)))
         if self.max_held_bytes < self.max_body_bytes:
             raise SettingError(

@@ -33,10 +33,10 @@ class Residency:
     samples: int = 8  # small requests remembered of each model, asked again at a reload
 
     def __post_init__(self) -> None:
-        if self.poll_s <= 0:
+        if not self.poll_s > 0:
             raise SettingError("poll_s", "more than 0", f"{self.poll_s:g}")
         for name in ("memory_bytes", "stay_s", "load_wait_s", "samples"):
-            if getattr(self, name) < 0:
+            if not getattr(self, name) >= 0:  # which NaN is not either
                 raise SettingError(name, "0 or more", f"{getattr(self, name):g}")
         if self.folder is not None and not self.folder.is_dir():
             raise SettingError("--model-dir", "a folder", f"{self.folder}, which is none")
