@@ -14,6 +14,8 @@ from tests.cases import SEED
 from tests.cases.imports import IMPORTS, Row
 
 os.environ["TRADEWIND_NO_CACHE"] = "1"  # commands of tests know nothing of earlier searches
+if "PYTEST_XDIST_WORKER" in os.environ:  # processes side by side would wait for each other's cores
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture
