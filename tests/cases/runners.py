@@ -12,7 +12,15 @@ from tests.cases.table import CASES
 
 from tradewind.data import TEXT, Preprocessing
 from tradewind.engines import ENGINES, Engine, OneDAL, OnnxRuntime
-from tradewind.runners import Cascade, Margin, Preprocessed, Runner, Scores, Tokenized
+from tradewind.runners import (
+    Cascade,
+    DistancePredictor,
+    Margin,
+    Preprocessed,
+    Runner,
+    Scores,
+    Tokenized,
+)
 from tradewind.tensors import Array, Tensors
 
 _PREPROCESSING = Preprocessing(mean=(0.5,), std=(0.25,))
@@ -95,6 +103,19 @@ def _cascade() -> Specimen:
     )
 
 
+def _cascade_of_numbers() -> Specimen:
+    case = _named("residual")
+    # the first logit is above this for some examples, and below for others
+    rule = DistancePredictor(-0.5, 0.0, 1, (4,), (0.0,), (-1.0, 1.0))
+    return Specimen(
+        "cascade of numbers",
+        lambda: Cascade([OnnxRuntime().compile(case.model) for _ in range(3)], [rule, rule]),
+        case.inputs,
+        case.reference,
+        case.tolerance,
+    )
+
+
 def _named(name: str) -> Case:
     return next(case for case in CASES if case.name == name)
 
@@ -104,5 +125,6 @@ RUNNERS: tuple[Specimen, ...] = (
     _preprocessed(),
     *([_tokenized()] if importlib.util.find_spec("tokenizers") else []),
     _cascade(),
+    _cascade_of_numbers(),
 )
 """Every kind of runner; a new one is held to the contract by being added."""

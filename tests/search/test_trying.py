@@ -26,7 +26,7 @@ class Written:
     def __init__(self, job: Job, original: Trial, scores: Scores | None) -> None:
         self._job = job
         self.scores = scores
-        self.no_cascade = "nothing tells how sure it is"
+        self.no_cascade = "" if scores else "nothing tells how sure it is"
         self.baseline = cast(Baseline, _Kept(original))
         self.looked: list[Graph] = []
         self.measured_plans: list[Plan] = []
