@@ -25,7 +25,7 @@ N = 5000
 TOLERANCE = 0.5
 
 
-def _numbers(
+def numbers_apart(
     random: np.random.Generator, count: int = N, share: float = 0.3
 ) -> tuple[Array, Array, Array]:
     """Return inputs, an original's answers, and those of one who is far off in a part of them."""
@@ -42,11 +42,11 @@ def _blind(random: np.random.Generator) -> tuple[Array, Array, Array]:
     return x, right, right + random.normal(size=(N, 1))
 
 
-def _job(x: Array, metric: str = f"within:{TOLERANCE}", groups: Array | None = None) -> Job:
+def job_on(x: Array, metric: str = f"within:{TOLERANCE}", groups: Array | None = None) -> Job:
     return job(ArrayDataset({"x": x}, groups=groups), Budget(metric, max_drop=0.02))
 
 
-def _tried(work: Job, right: Array, cheap: Array) -> tuple[Trial, Trial]:
+def tried(work: Job, right: Array, cheap: Array) -> tuple[Trial, Trial]:
     """Return the original and a variant at a tenth of its cost, as screening leaves them."""
     select = work.splits.select
     original, variant = baseline(), trial("cheap", 0.1)
@@ -62,10 +62,10 @@ def _tried(work: Job, right: Array, cheap: Array) -> tuple[Trial, Trial]:
 def test_who_is_far_off_in_a_known_part_becomes_a_first_stage(
     metric: str, is_grouped: bool, random: np.random.Generator
 ) -> None:
-    x, right, cheap = _numbers(random)
+    x, right, cheap = numbers_apart(random)
     groups = np.arange(N) // 2 if is_grouped else None
-    work = _job(x, metric, groups)
-    original, variant = _tried(work, right, cheap)
+    work = job_on(x, metric, groups)
+    original, variant = tried(work, right, cheap)
     assert variant.select is not None
     assert variant.select.drop > 0.05
     found = propose(work, None, original, [variant])
@@ -89,15 +89,15 @@ def test_who_is_far_off_in_a_known_part_becomes_a_first_stage(
 
 def test_who_is_far_off_anywhere_is_no_first_stage(random: np.random.Generator) -> None:
     x, right, cheap = _blind(random)
-    work = _job(x)
-    original, variant = _tried(work, right, cheap)
+    work = job_on(x)
+    original, variant = tried(work, right, cheap)
     assert propose(work, None, original, [variant]) == []
 
 
 def test_nobody_is_rated_by_a_rule_that_has_seen_the_example(random: np.random.Generator) -> None:
     x, right, cheap = _blind(random)
-    work = _job(x)
-    original, variant = _tried(work, right, cheap)
+    work = job_on(x)
+    original, variant = tried(work, right, cheap)
     assert original.seen is not None
     assert variant.seen is not None
     [(rule, confidences)] = by_distance(work, original.seen)(variant.seen)
@@ -112,10 +112,10 @@ def test_nobody_is_rated_by_a_rule_that_has_seen_the_example(random: np.random.G
 
 
 def test_an_answer_that_is_no_number_is_the_least_sure(random: np.random.Generator) -> None:
-    x, right, cheap = _numbers(random)
-    work = _job(x)
+    x, right, cheap = numbers_apart(random)
+    work = job_on(x)
     cheap[work.splits.select[:50]] = np.nan
-    original, variant = _tried(work, right, cheap)
+    original, variant = tried(work, right, cheap)
     assert original.seen is not None
     assert variant.seen is not None
     [(_, confidences)] = by_distance(work, original.seen)(variant.seen)
@@ -126,7 +126,7 @@ def test_an_answer_that_is_no_number_is_the_least_sure(random: np.random.Generat
 
 
 def test_a_certified_threshold_of_distances_keeps_its_promise(random: np.random.Generator) -> None:
-    x, right, cheap = _numbers(random, 20_000)
+    x, right, cheap = numbers_apart(random, 20_000)
     columns = columns_of({"x": x}, cheap)
     distances = np.abs(cheap - right)[:, 0]
     rule = fit_distance(columns[:500], distances[:500])
@@ -185,8 +185,8 @@ def test_a_dense_network_with_fewer_channels_goes_first(random: np.random.Genera
     right, cheap = answers
     # so that a fifth is out of it: two thirds of those with large inputs
     tolerance = float(np.quantile(np.abs(cheap - right).max(axis=1), 0.8))
-    work = _job(x, f"within:{tolerance}")
-    original, variant = _tried(work, right, cheap)
+    work = job_on(x, f"within:{tolerance}")
+    original, variant = tried(work, right, cheap)
     found = propose(work, None, original, [variant])
     assert found
     certify = work.splits.certify
