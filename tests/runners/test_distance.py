@@ -1,4 +1,5 @@
 import math
+import zlib
 
 import ml_dtypes
 import numpy as np
@@ -62,13 +63,14 @@ def test_an_answer_that_is_no_number_never_stands(random: np.random.Generator) -
 def test_columns_are_numbers_of_every_kind(random: np.random.Generator) -> None:
     inputs = {
         "whole": np.array([[1], [2]], np.int64),
-        "text": np.array([["a"], ["b"]], object),
+        "text": np.array([["tcp"], [b"udp"]], object),
         "half": np.array([0.5, 1.5], ml_dtypes.bfloat16),
         "missing": np.array([[np.nan], [3.0]], np.float32),
         "shared": np.array(7.0),
     }
     found = columns_of(inputs, np.array([[9.0], [8.0]]))
-    assert found.tolist() == [[0.5, -np.inf, 1, 9], [1.5, 3, 2, 8]]
+    first, second = zlib.crc32(b"tcp"), zlib.crc32(b"udp")
+    assert found.tolist() == [[0.5, -np.inf, first, 1, 9], [1.5, 3, second, 2, 8]]
 
 
 def test_of_large_tensors_four_numbers_are_looked_at(random: np.random.Generator) -> None:
@@ -114,6 +116,15 @@ def test_what_was_grown_tells_where_answers_are_far_off(random: np.random.Genera
     # a fifth of all are far off; a pair is ordered rightly by far more often than by chance
     far, near = found[truth == 1.0], found[truth < 1.0]
     assert np.mean(far[:, None] < near) > 0.95
+
+
+def test_categories_are_told_apart(random: np.random.Generator) -> None:
+    kinds = random.choice(["tcp", "udp", "icmp", "sctp", "quic"], (1000, 1)).astype(object)
+    distances = np.where(kinds[:, 0] == "icmp", 1.0, 0.01) * random.uniform(0.5, 1.5, 1000)
+    answers = np.zeros((1000, 1))
+    rule = fit_distance(columns_of({"kind": kinds}, answers), distances).at(-0.1)
+    sure = rule.is_sure({"y": answers}, {"kind": kinds})
+    assert sure.tolist() == (kinds[:, 0] != "icmp").tolist()
 
 
 def test_an_unknown_example_is_rated_like_a_known_one_on_its_side(
