@@ -10,7 +10,7 @@ from tradewind.data import Preprocessing
 from tradewind.engines import ENGINES
 from tradewind.errors import BundleError
 from tradewind.measure import Ratio
-from tradewind.runners import RULES, AgreementPredictor, Margin, Scores
+from tradewind.runners import RULES, AgreementPredictor, DistancePredictor, Margin, Scores
 
 
 def _again(manifest: Manifest) -> Manifest:
@@ -37,6 +37,7 @@ def test_rules_of_every_setting_survive_json() -> None:
         Margin(Scores("logits"), 0.25, 2.0),
         Margin(Scores("shares", are_probabilities=True), 1.0),
         AgreementPredictor(Scores("logits"), 0.9, (0.5, -1.25), 3.0),
+        DistancePredictor(-0.1, 0.3, 1, (2, 0), (0.1, -1e300), (0.25, 1 / 3, -2.0, 1e-9)),
     ]
     assert {type(rule) for rule in rules} == set(RULES)
     for rule in rules:
@@ -50,13 +51,15 @@ def test_rules_of_every_setting_survive_json() -> None:
 
 
 def test_a_rule_that_is_not_known_is_named() -> None:
-    with pytest.raises(BundleError, match=r"one of margin, agreement, got oracle"):
+    with pytest.raises(BundleError, match=r"one of margin, agreement, distance, got oracle"):
         RuleRecord("oracle", {}).to_rule()
     with pytest.raises(BundleError, match="rule margin: settings"):
         RuleRecord("margin", {"threshold": "high"}).to_rule()
     settings = settings_of(Margin(Scores("logits"), 0.5)) | {"temperature": -1}
     with pytest.raises(BundleError, match="temperature"):
         RuleRecord("margin", settings).to_rule()
+    with pytest.raises(BundleError, match="whole trees"):
+        RuleRecord("distance", {"threshold": -1.0, "columns": [1]}).to_rule()
 
 
 def test_a_variant_without_stages_is_a_part_by_itself() -> None:

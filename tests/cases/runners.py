@@ -12,7 +12,16 @@ from tests.cases.table import CASES
 
 from tradewind.data import TEXT, Preprocessing
 from tradewind.engines import ENGINES, Engine, OneDAL, OnnxRuntime
-from tradewind.runners import Cascade, Margin, Preprocessed, Runner, Scores, Tokenized, Turned
+from tradewind.runners import (
+    Cascade,
+    DistancePredictor,
+    Margin,
+    Preprocessed,
+    Runner,
+    Scores,
+    Tokenized,
+    Turned,
+)
 from tradewind.tensors import Array, Tensors
 
 _PREPROCESSING = Preprocessing(mean=(0.5,), std=(0.25,))
@@ -110,6 +119,19 @@ def _turned() -> Specimen:
     )
 
 
+def _cascade_of_numbers() -> Specimen:
+    case = _named("residual")
+    # the first logit is above this for some examples, and below for others
+    rule = DistancePredictor(-0.5, 0.0, 1, (4,), (0.0,), (-1.0, 1.0))
+    return Specimen(
+        "cascade of numbers",
+        lambda: Cascade([OnnxRuntime().compile(case.model) for _ in range(3)], [rule, rule]),
+        case.inputs,
+        case.reference,
+        case.tolerance,
+    )
+
+
 def _named(name: str) -> Case:
     return next(case for case in CASES if case.name == name)
 
@@ -120,5 +142,6 @@ RUNNERS: tuple[Specimen, ...] = (
     *([_tokenized()] if importlib.util.find_spec("tokenizers") else []),
     _cascade(),
     _turned(),
+    _cascade_of_numbers(),
 )
 """Every kind of runner; a new one is held to the contract by being added."""

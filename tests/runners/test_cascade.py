@@ -9,7 +9,15 @@ import pytest
 
 from tradewind.data import Preprocessing
 from tradewind.errors import EngineError, SettingError
-from tradewind.runners import AgreementPredictor, Cascade, Margin, Preprocessed, Runner, Scores
+from tradewind.runners import (
+    AgreementPredictor,
+    Cascade,
+    DistancePredictor,
+    Margin,
+    Preprocessed,
+    Runner,
+    Scores,
+)
 from tradewind.runners.cascade import portions
 from tradewind.tensors import Array, Datatype, Signature, Tensors, TensorSpec
 
@@ -212,6 +220,19 @@ class Pooling(Runner):
     def close(self) -> None: ...
 
 
+def test_rules_of_numbers_see_the_inputs_of_what_is_left(random: np.random.Generator) -> None:
+    stages = [Told(1), Told(2), Told(3)]
+    x = random.uniform(-1, 1, (50, 3)).astype(np.float32)
+    inputs = {"x": x, "scale": np.array(1.0, np.float32)}
+    # near where the first input, and then where the second, is above 0
+    first = DistancePredictor(-1.0, 0.0, 1, (0,), (0.0,), (1.0, -1.0))
+    second = DistancePredictor(-1.0, 0.0, 1, (1,), (0.0,), (1.0, -1.0))
+    answers = Cascade(stages, [first, second])(inputs)
+    wanted = np.where(x[:, 0] > 0, 1, np.where(x[:, 1] > 0, 2, 3))
+    assert answers["stage"].tolist() == wanted.tolist()
+    assert stages[1].sizes == [np.count_nonzero(x[:, 0] <= 0)]
+
+
 def test_closing_closes_every_stage() -> None:
     first, last = Told(1), Told(2)
     with Cascade([first, last], [RULE]):
@@ -252,6 +273,11 @@ def test_stages_that_put_out_other_shapes_are_an_error() -> None:
         (
             [Told(1), Told(2, outputs=[TensorSpec("scores", Datatype.FP32, ("N", 4))])],
             [RULE],
+            (),
+        ),
+        (
+            [Told(n, outputs=[TensorSpec("y", Datatype.BYTES, ("N",))]) for n in (1, 2)],
+            [DistancePredictor(-1.0)],
             (),
         ),
         ([Told(n, outputs=[TensorSpec("y", Datatype.INT64, ("N",))]) for n in (1, 2)], [RULE], ()),

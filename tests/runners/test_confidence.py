@@ -6,6 +6,7 @@ from tradewind.errors import SettingError
 from tradewind.runners import (
     RULES,
     AgreementPredictor,
+    DistancePredictor,
     Margin,
     Scores,
     look_like_probabilities,
@@ -146,8 +147,13 @@ def test_a_temperature_is_positive() -> None:
 
 
 def test_every_rule_says_in_words_what_it_asks() -> None:
-    for kind in RULES:
-        rule = kind(Scores("y"), 0.75)
+    made = (
+        Margin(Scores("y"), 0.75),
+        AgreementPredictor(Scores("y"), 0.75),
+        DistancePredictor(-0.75),
+    )
+    assert tuple(type(rule) for rule in made) == RULES
+    for rule in made:
         assert "0.75" in rule.label
         assert rule.at(0.5).threshold == 0.5
     assert len({kind.name for kind in RULES}) == len(RULES)

@@ -7,7 +7,6 @@ from tests.search.stage import baseline, job, numbered, trial
 from tradewind.budget import Budget
 from tradewind.engines import OnnxRuntime, OpenVINO
 from tradewind.evidence import PairedCounts
-from tradewind.measure import Within
 from tradewind.runners import AgreementPredictor, Margin, Scores
 from tradewind.search.cascades import Proposal, propose
 from tradewind.search.job import Job
@@ -227,11 +226,16 @@ def test_without_class_scores_there_is_no_cascade_and_it_is_said_why() -> None:
     found, why = find_scores(memory, sample)
     assert found is None
     assert "memory" in why
-    numbers = job(numbered(200), Budget("within:0.5"))
-    assert isinstance(numbers.metric, Within)
-    found, why = find_scores(numbers, sample)
+    ranked = job(numbered(200), Budget("top:1"))
+    found, why = find_scores(ranked, sample)
     assert found is None
     assert "class scores" in why
+
+
+def test_numbers_need_no_class_scores() -> None:
+    sample = {"logits": np.zeros((16, 2), np.float32)}
+    for metric in ("within:0.5", "error:2"):
+        assert find_scores(job(numbered(200), Budget(metric)), sample) == (None, "")
 
 
 def test_threads_of_one_stage_leave_the_cores_to_the_other() -> None:

@@ -2,7 +2,7 @@ import pytest
 from tests.cases import CASES
 from tests.search.stage import two_classes
 
-from tradewind.passes import PASSES, Distil, DropBlocks, PruneChannels
+from tradewind.passes import PASSES, Distil, DropBlocks, PruneChannels, PruneTrees
 from tradewind.search.candidates import Graph
 from tradewind.search.shrinking import has_time, limit_s, recipes, within
 
@@ -16,6 +16,16 @@ def test_a_quick_search_makes_nothing_smaller() -> None:
 def test_a_graph_without_weights_is_not_shrunk() -> None:
     for name in ("encoder", "through"):
         assert recipes(BY_NAME[name].model, "thorough", 100, 1000.0) == []
+
+
+def test_of_trees_a_share_is_kept() -> None:
+    model = BY_NAME["forest"].model
+    assert recipes(model, "quick", 100, 1000.0) == []
+    for effort in ("normal", "thorough"):
+        found = [step for recipe in recipes(model, effort, 100, 1000.0) for step in recipe]
+        assert found
+        assert all(isinstance(step, PruneTrees) and step.keep < 1 for step in found)
+        assert len({Graph((step,), model, "").label for step in found}) == len(found)
 
 
 def test_without_training_what_is_cut_is_only_fitted_anew() -> None:

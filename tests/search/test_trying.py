@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from tests.search.stage import Clock, Lossy, baseline, job, machine
 from tests.search.test_cascades import SCORES, cheap_and_original
+from tests.search.test_rating import job_on, numbers_apart, tried
 
 from tradewind.budget import Budget
 from tradewind.engines import Engine, OnnxRuntime
 from tradewind.errors import UnsupportedModel
-from tradewind.runners import Scores
+from tradewind.runners import DistancePredictor, Scores
 from tradewind.search.candidates import Graph, quantizers
 from tradewind.search.job import Job
 from tradewind.search.plans import Plan
@@ -26,7 +27,7 @@ class Written:
     def __init__(self, job: Job, original: Trial, scores: Scores | None) -> None:
         self._job = job
         self.scores = scores
-        self.no_cascade = "nothing tells how sure it is"
+        self.no_cascade = "" if scores else "nothing tells how sure it is"
         self.baseline = cast(Baseline, _Kept(original))
         self.looked: list[Graph] = []
         self.measured_plans: list[Plan] = []
@@ -128,6 +129,21 @@ def test_a_cascade_that_does_not_run_is_refused(random: np.random.Generator) -> 
     assert len(attempts.trials) == 1
     assert all("it does not run" in refusal.why for refusal in attempts.refused)
     assert attempts.refused
+
+
+def test_cascades_of_numbers_are_measured(random: np.random.Generator) -> None:
+    x, right, cheap = numbers_apart(random)
+    work = job_on(x)
+    original, variant = tried(work, right, cheap)
+    screen = Written(work, original, None)
+    screen.no_cascade = ""
+    attempts = _attempts(work, screen)
+    attempts.trials.append(variant)
+    attempts._try_cascades()
+    found = attempts.trials[1:]
+    assert screen.measured_plans == [found[0].plan]
+    assert all(isinstance(one.plan.rules[0], DistancePredictor) for one in found)
+    assert attempts.is_complete
 
 
 def test_where_no_cascade_promises_anything_that_is_said(random: np.random.Generator) -> None:

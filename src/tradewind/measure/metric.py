@@ -11,6 +11,7 @@ import onnx_ir as ir
 from tradewind.errors import DataError, SettingError
 from tradewind.measure.reported import FIGURES
 from tradewind.model import Model
+from tradewind.runners import flat_answers
 from tradewind.tensors import Array, Tensors
 
 
@@ -102,10 +103,14 @@ class Within(RightOrWrong):
             raise SettingError("--metric within", "a tolerance above 0", str(self.tolerance))
 
     def answers(self, outputs: Tensors) -> Array:
-        return _all_values(outputs)
+        return flat_answers(outputs)
 
     def is_right(self, answers: Array, truth: Array) -> Array:
-        return np.asarray((_errors(answers, truth) <= self.tolerance).all(axis=1))
+        return np.asarray(self.distances(answers, truth) <= self.tolerance)
+
+    def distances(self, answers: Array, truth: Array) -> Array:
+        """Return the largest error of each example, float64[examples]."""
+        return np.asarray(_errors(answers, truth).max(axis=1))
 
 
 @final
@@ -154,16 +159,14 @@ class ClippedError(Metric):
             raise SettingError("--metric error", "a limit above 0", str(self.limit))
 
     def answers(self, outputs: Tensors) -> Array:
-        return _all_values(outputs)
+        return flat_answers(outputs)
 
     def losses(self, answers: Array, truth: Array) -> Array:
-        return np.asarray(np.fmin(_errors(answers, truth) / self.limit, 1.0).mean(axis=1))
+        return self.distances(answers, truth) / self.limit
 
-
-def _all_values(outputs: Tensors) -> Array:
-    """Return float64[examples, values] over all outputs."""
-    flat = [np.asarray(array, np.float64).reshape(len(array), -1) for array in outputs.values()]
-    return np.concatenate(flat, axis=1)
+    def distances(self, answers: Array, truth: Array) -> Array:
+        """Return the mean error of each example, clipped, float64[examples]."""
+        return np.asarray(np.fmin(_errors(answers, truth), self.limit).mean(axis=1))
 
 
 def _errors(answers: Array, truth: Array) -> Array:

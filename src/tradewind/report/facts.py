@@ -8,6 +8,9 @@ from tradewind.measure import Conditions, Rates
 from tradewind.model import Parity
 from tradewind.report import circumstances, footprints, numbers, sentences
 
+_TOLD = 16
+"""Longer lists are only counted."""
+
 
 @dataclass(frozen=True)
 class Fact:
@@ -154,6 +157,8 @@ def _steps(manifest: Manifest) -> str:
 def _worded(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, (tuple, list)) and len(value) > _TOLD:
+        return f"({len(value)} values)"
     if isinstance(value, (tuple, list)):
         return " ".join(_worded(item) for item in value) or "none"
     if isinstance(value, dict):

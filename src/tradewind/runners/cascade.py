@@ -8,7 +8,7 @@ from typing import final
 import numpy as np
 
 from tradewind.errors import EngineError, SettingError
-from tradewind.runners.confidence import ConfidenceRule, obstacle
+from tradewind.runners.confidence import ConfidenceRule, not_by_example
 from tradewind.runners.runner import Runner
 from tradewind.tensors import Array, Signature, Tensors
 
@@ -80,7 +80,7 @@ class Cascade(Runner):
             if number == len(self._rules):
                 tally[number] = len(pending)
                 break
-            unsure = np.flatnonzero(~self._rules[number].is_sure(outputs))
+            unsure = np.flatnonzero(~self._rules[number].is_sure(outputs, batch))
             tally[number] = len(pending) - len(unsure)
             if not len(unsure):
                 break
@@ -159,16 +159,16 @@ def _check(
         raise SettingError("cascade: preferred", f"{len(stages)} entries", f"{len(preferred)}")
     wanted = _described(stages[-1].signature)
     for number, stage in enumerate(stages):
-        if trouble := obstacle(stage.signature):
-            raise SettingError(f"cascade: stage {number + 1}", "class scores", trouble)
+        if trouble := not_by_example(stage.signature):
+            expected = "answers to one example after the other"
+            raise SettingError(f"cascade: stage {number + 1}", expected, trouble)
         found = _described(stage.signature)
         if found != wanted:
             raise SettingError(f"cascade: stage {number + 1}", f"{wanted}", f"{found}")
     for number, (stage, rule) in enumerate(zip(stages[:-1], rules, strict=True)):
-        names = [spec.name for spec in stage.signature.outputs]
-        if rule.scores.output not in names:
+        if trouble := rule.obstacle(stage.signature):
             where = f"cascade: rule {number + 1}"
-            raise SettingError(where, f"an output, one of {names}", rule.scores.output)
+            raise SettingError(where, "a stage whose answers it can rate", trouble)
 
 
 def _described(signature: Signature) -> list[tuple[str, str, tuple[int, ...]]]:

@@ -1,4 +1,4 @@
-"""When an answer is sure enough to stand: rules that look at class scores."""
+"""When an answer is sure enough to stand: what every rule is, and those that look at scores."""
 
 import math
 from abc import ABC, abstractmethod
@@ -57,9 +57,14 @@ def score_output(signature: Signature) -> str | None:
 
 
 def obstacle(signature: Signature) -> str:
-    """Say why a model cannot be a stage of a cascade; empty when it can."""
+    """Say why a model cannot be a stage that is rated by class scores; empty when it can."""
     if not signature.outputs or score_output(signature) is None:
         return "no output holds one score for each class, so that nothing tells how sure it is"
+    return not_by_example(signature)
+
+
+def not_by_example(signature: Signature) -> str:
+    """Say why a model cannot be asked about some of many examples; empty when it can."""
     fixed = signature.fixed_batch
     for spec in signature.outputs:
         if not spec.shape or (isinstance(spec.shape[0], int) and spec.shape[0] != fixed):
@@ -93,26 +98,53 @@ def _is_batched(spec: TensorSpec) -> bool:
     return spec.has_free_batch
 
 
-@dataclass(frozen=True)
 class ConfidenceRule(ABC):
-    """Says which answers of a stage stand; children are final, and their fields settings.
-
-    Args:
-        scores: what is looked at.
-        threshold: the least confidence with which an answer stands.
-    """
+    """Says which answers of a stage stand; children are frozen, and their fields settings."""
 
     name: ClassVar[str]
+
+    threshold: float  # the least confidence with which an answer stands
+
+    def is_sure(self, outputs: Tensors, inputs: Tensors | None = None) -> Array:
+        """Return bool[N]: which answers stand; one whose confidence is no number does not."""
+        return np.asarray(self.confidence(outputs, inputs) >= self.threshold)
+
+    @abstractmethod
+    def confidence(self, outputs: Tensors, inputs: Tensors | None = None) -> Array:
+        """Return how sure each answer is, float64[N].
+
+        Args:
+            outputs: what the stage answered.
+            inputs: what it was asked; a rule may look at the outputs alone.
+        """
+
+    @abstractmethod
+    def obstacle(self, signature: Signature) -> str:
+        """Say why answers of a model with this signature cannot be rated; empty when they can."""
+
+    @property
+    @abstractmethod
+    def label(self) -> str:
+        """What is asked of an answer, in words."""
+
+    @abstractmethod
+    def at(self, threshold: float) -> Self:
+        """Return the same rule with another threshold."""
+
+
+@dataclass(frozen=True)
+class ScoreRule(ConfidenceRule):
+    """A rule that looks at class scores.
+
+    Args:
+        scores: where they are.
+        threshold: the least confidence with which an answer stands.
+    """
 
     scores: Scores
     threshold: float
 
-    def is_sure(self, outputs: Tensors) -> Array:
-        """Return bool[N]: which answers stand; one whose confidence is no number does not."""
-        return np.asarray(self.confidence(outputs) >= self.threshold)
-
-    def confidence(self, outputs: Tensors) -> Array:
-        """Return how sure each answer is, float64[N]."""
+    def confidence(self, outputs: Tensors, inputs: Tensors | None = None) -> Array:
         with np.errstate(invalid="ignore", over="ignore"):  # a score may be infinite
             return self.rate(self.scores.logits(outputs))
 
@@ -124,19 +156,19 @@ class ConfidenceRule(ABC):
             logits: float64[N, classes].
         """
 
-    @property
-    @abstractmethod
-    def label(self) -> str:
-        """What is asked of an answer, in words."""
+    def obstacle(self, signature: Signature) -> str:
+        names = [spec.name for spec in signature.outputs]
+        if self.scores.output not in names:
+            return f"{self.scores.output} is none of the outputs {names}"
+        return obstacle(signature)
 
     def at(self, threshold: float) -> Self:
-        """Return the same rule with another threshold."""
         return replace(self, threshold=threshold)
 
 
 @final
 @dataclass(frozen=True)
-class Margin(ConfidenceRule):
+class Margin(ScoreRule):
     """The distance between the two likeliest classes, p1 - p2 with p = softmax(logits / T)."""
 
     name: ClassVar[str] = "margin"
@@ -159,7 +191,7 @@ class Margin(ConfidenceRule):
 
 @final
 @dataclass(frozen=True)
-class AgreementPredictor(ConfidenceRule):
+class AgreementPredictor(ScoreRule):
     """The probability that the original answers alike, by a logistic regression.
 
     sigmoid(bias + weights . traits(logits)); the traits are the margin between the two likeliest
@@ -183,9 +215,6 @@ class AgreementPredictor(ConfidenceRule):
     def label(self) -> str:
         return f"predicted agreement of {self.threshold:.3g} or more"
 
-
-RULES: tuple[type[ConfidenceRule], ...] = (Margin, AgreementPredictor)
-"""Every rule; a bundle names one of them."""
 
 MAX_TRAITS = 6
 

@@ -12,6 +12,7 @@ from tradewind.passes import (
     DropBlocks,
     Pass,
     PruneChannels,
+    PruneTrees,
     QuantizeDynamic,
     QuantizeNNCF,
     QuantizeStatic,
@@ -54,6 +55,8 @@ def short(step: Pass) -> str:
     """Return a name for a table; passes of one search that share it do not exist."""
     if isinstance(step, PruneChannels):
         return f"{step.keep:.0%} of channels"
+    if isinstance(step, PruneTrees):
+        return f"{step.keep:.0%} of trees"
     if isinstance(step, DropBlocks):
         return f"{step.keep:.0%} of blocks"
     if isinstance(step, RevertLayers):

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tradewind.evidence import PairedCounts
-from tradewind.runners import Scores, fit_agreement, fit_margin
+from tradewind.evidence import Paired
+from tradewind.runners import Scores
 from tradewind.search.costs import cost_of
 from tradewind.search.job import Job
 from tradewind.search.plans import Plan
+from tradewind.search.rating import Rate, by_distance, by_scores
 from tradewind.search.settings import Effort
 from tradewind.search.thresholds import (
     WORTH_MORE,
@@ -52,19 +53,21 @@ class Proposal:
 
     plan: Plan
     name: str
-    select: PairedCounts
+    select: Paired
     asked: tuple[float, ...]
     cost: float
 
 
-def propose(job: Job, scores: Scores, baseline: Trial, trials: list[Trial]) -> list[Proposal]:
+def propose(
+    job: Job, scores: Scores | None, baseline: Trial, trials: list[Trial]
+) -> list[Proposal]:
     """Return the cascades that promise more than any variant alone, the best first.
 
     Two stages each, or three where a still cheaper one before them promises more.
 
     Args:
         job: what the search works on.
-        scores: where the class scores are.
+        scores: where the class scores are; None where numbers are judged.
         baseline: the original, with what it said about the select split.
         trials: variants that were looked at, whether or not they keep the budget alone.
     """
@@ -75,7 +78,8 @@ def propose(job: Job, scores: Scores, baseline: Trial, trials: list[Trial]) -> l
     assert baseline.seen is not None
     lasts = _last_stages(job, baseline, stages)
     alone = min(one.cost for one in lasts)
-    firsts = [one for trial in stages if (one := _as_first(job, scores, baseline, trial))]
+    rate = by_scores(scores, baseline.seen) if scores else by_distance(job, baseline.seen)
+    firsts = [one for trial in stages if (one := _as_first(job, rate, trial))]
     pairs = sorted(_joined(job, baseline.seen, firsts, lasts), key=rank)
     cascades = [_behind(job, pair) for pair in _different(pairs)[: _PRECEDED[effort]]]
     least = min((rank(pair) for pair in pairs), default=0.0)
@@ -111,11 +115,11 @@ def _joined(job: Job, original: Seen, firsts: list[First], lasts: list[Last]) ->
 
 def _behind(job: Job, pair: Pair) -> Last:
     """Return a cascade as what may answer behind a further stage, at its safest threshold."""
-    step, n = pair.steps[0], pair.steps[0].counts.n
+    step, n = pair.steps[0], len(pair.confidences)
     unsure, last = pair.unsure(step), pair.last
     return Last(
         _planned(pair, step),
-        np.where(unsure, last.right[:n], pair.first.right[:n]),
+        np.where(unsure, last.losses[:n], pair.first.losses[:n]),
         pair.first.cost + unsure * dearer(job) * last.costs[:n],
         _reached(pair, unsure),
     )
@@ -142,7 +146,7 @@ def _last_stages(job: Job, baseline: Trial, stages: list[Trial]) -> list[Last]:
     return [
         Last(
             Plan((trial.plan.last.resting(),)),
-            trial.seen.right,
+            trial.seen.losses,
             np.full(len(trial.seen), cost(trial)),
         )
         for trial in sorted([baseline, *keeping], key=cost)[:_FINALS]
@@ -150,20 +154,14 @@ def _last_stages(job: Job, baseline: Trial, stages: list[Trial]) -> list[Last]:
     ]
 
 
-def _as_first(job: Job, scores: Scores, baseline: Trial, trial: Trial) -> First | None:
-    """Return a variant with rules fitted to it; None where it gives no class scores."""
-    assert baseline.seen is not None
+def _as_first(job: Job, rate: Rate, trial: Trial) -> First | None:
+    """Return a variant with rules fitted to it; None where there are none."""
     assert trial.seen is not None
-    if trial.seen.logits is None or baseline.seen.logits is None:
+    rules = rate(trial.seen)
+    if not rules:
         return None
-    n = min(len(baseline.seen), len(trial.seen))
-    logits = trial.seen.logits[:n].astype(np.float64)
-    wanted = baseline.seen.logits[:n].argmax(axis=1)
-    agrees = logits.argmax(axis=1) == wanted
-    rules = (fit_margin(scores, logits, wanted), fit_agreement(scores, logits, agrees))
-    right = trial.seen.right[:n]
-    rated = tuple((rule, rule.rate(logits)) for rule in rules)
-    return First(trial, cost_of(job)(trial), right, rated)
+    count = len(rules[0][1])
+    return First(trial, cost_of(job)(trial), trial.seen.losses[:count], rules)
 
 
 def _planned(pair: Pair, step: Step) -> Plan:
@@ -178,5 +176,5 @@ def _proposals(pair: Pair) -> list[Proposal]:
         plan = _planned(pair, step)
         asked = tuple(float(np.mean(each)) for each in _reached(pair, pair.unsure(step)))
         name = "-".join([plan.name, *(str(round(100 * share)) for share in asked)])
-        found.setdefault(name, Proposal(plan, name, step.counts, asked, step.cost))
+        found.setdefault(name, Proposal(plan, name, step.paired, asked, step.cost))
     return list(found.values())

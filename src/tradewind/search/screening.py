@@ -59,7 +59,7 @@ class Screen:
         self._longest_look_s = 0.0
         self._inputs = make_inputs(job.dataset.take, job.timed(), job.fixed_batch)
         self.scores: Scores | None = None
-        self.no_cascade = ""  # why there are no class scores to build one on
+        self.no_cascade = ""  # why none can be built
         self.baseline = self._baseline()
         original = self.baseline
         self.comparison = Comparison(job, self._inputs, original.trial, original.runner)
@@ -246,7 +246,7 @@ class Screen:
         counts = PairedCounts.from_correct(right, first.right)
         spread = np.sqrt(max(counts.disagreement, 1 / counts.n) / counts.n)
         allowed = self._job.tolerated
-        if self.scores is not None:
+        if not self.no_cascade:
             allowed = max(allowed, FIRST_STAGE_LOSS)
         return bool(counts.drop - 3 * spread > allowed)
 

@@ -3,10 +3,18 @@
 from dataclasses import replace
 
 from tradewind.model import Model
-from tradewind.passes import PASSES, Distil, DropBlocks, Pass, PruneChannels
+from tradewind.passes import PASSES, Distil, DropBlocks, Pass, PruneChannels, PruneTrees
 from tradewind.search.settings import Effort
 
 _WEIGHTED = ("Conv", "MatMul", "Gemm")
+_TREES = ("TreeEnsembleRegressor", "TreeEnsembleClassifier")
+
+_KEPT: dict[Effort, tuple[float, ...]] = {
+    "quick": (),
+    "normal": (0.1, 0.3),
+    "thorough": (0.1, 0.3, 0.05, 0.5),
+}
+"""Shares of the trees."""
 
 _AT_LEAST = 0.7
 """Share of the time left that training one student takes where there is time for one only."""
@@ -34,6 +42,8 @@ def recipes(model: Model, effort: Effort, left_s: float, per_s: float) -> list[R
             steps compute more.
     """
     kinds = {node.op_type for node in model.graph.graph.all_nodes()}
+    if kinds & set(_TREES):
+        return [(PruneTrees(keep=keep),) for keep in _KEPT[effort]]
     if effort == "quick" or not kinds & set(_WEIGHTED):
         return []
     if effort == "normal" or Distil not in PASSES:  # PyTorch is not installed

@@ -33,13 +33,13 @@ class Last:
 
     Args:
         plan: what would run.
-        right: bool[n], on the first examples of the select split.
+        losses: float64[n], on the first examples of the select split.
         costs: float64[n], of each of them where it is asked.
         reached: for each stage after the first bool[n], which of them go there.
     """
 
     plan: Plan
-    right: Array
+    losses: Array
     costs: Array
     reached: tuple[Array, ...] = ()
 
@@ -56,13 +56,13 @@ class First:
     Args:
         trial: the variant.
         cost: of an example.
-        right: bool[n], on the first examples of the select split.
-        rules: each with float64[n], how sure it is by this rule.
+        losses: float64[n], on the first examples of the select split.
+        rules: each with float64[n], how sure it is by this rule; the simplest first.
     """
 
     trial: Trial
     cost: float
-    right: Array
+    losses: Array
     rules: tuple[tuple[ConfidenceRule, Array], ...]
 
 
@@ -72,7 +72,7 @@ class Step:
 
     share: float  # of the budget that it was chosen for
     threshold: float
-    counts: PairedCounts
+    paired: Paired
     cost: float
 
 
@@ -83,22 +83,22 @@ class Pair:
     first: First
     last: Last
     rule: ConfidenceRule
-    confidences: Array
+    confidences: Array  # float64[n], of as many examples as both have answered
     steps: list[Step]  # from the safest threshold to the cheapest
 
     def unsure(self, step: Step) -> Array:
         """Return bool[n]: which examples the first stage passes on."""
-        return np.asarray(self.confidences[: step.counts.n] < step.threshold)
+        return np.asarray(self.confidences < step.threshold)
 
 
 def fitted(job: Job, original: Seen, first: First, last: Last) -> Pair | None:
     """Return the pair with the rule that makes it cheapest; None when none keeps the budget."""
-    simple, learned = (_stepped(job, original, first, last, *rule) for rule in first.rules)
-    is_better = bool(learned.steps) and (
-        not simple.steps or rank(learned) <= WORTH_MORE * rank(simple)
-    )
-    best = learned if is_better else simple
-    return best if best.steps else None
+    best: Pair | None = None
+    for rule, confidences in first.rules:
+        pair = _stepped(job, original, first, last, rule, confidences)
+        if pair.steps and (best is None or rank(pair) <= WORTH_MORE * rank(best)):
+            best = pair
+    return best
 
 
 def _stepped(
@@ -110,17 +110,17 @@ def _stepped(
     confidences: Array,
 ) -> Pair:
     """Return the pair with the lowest threshold that seems safe for each share of the budget."""
-    n = min(len(original), len(confidences), len(last.right))
+    n = min(len(original), len(confidences), len(last.losses))
     order = np.argsort(-confidences[:n], kind="stable")
     ranked = confidences[:n][order]
-    right = original.right[:n][order]
-    ours, theirs = first.right[:n][order], last.right[:n][order]
-    # with the k surest answered by the first stage: what got worse, and what better
-    worse = _mixed(right & ~ours, right & ~theirs)
-    better = _mixed(~right & ours, ~right & theirs)
+    before = original.losses[:n]
+    ours, theirs = first.losses[:n] - before, last.losses[:n] - before
+    # with the k surest answered by the first stage: what is lost, and how much that scatters
+    drop = _mixed(ours[order], theirs[order]) / n
+    square = _mixed(ours[order] ** 2, theirs[order] ** 2) / n
     sure = np.flatnonzero(np.append(ranked[:-1] > ranked[1:], True)) + 1  # ends of ties
     sure = sure[sure >= n * (1.0 - _MOST_ESCALATED)]
-    lost = np.array([needed(job, PairedCounts(n, int(worse[k]), int(better[k]))) for k in sure])
+    lost = _allowing(job, n, drop[sure], square[sure])
     # what the others cost with the k surest answered
     left = np.append(np.cumsum(last.costs[:n][order][::-1])[::-1], 0.0) * dearer(job) / n
     steps: list[Step] = []
@@ -131,30 +131,41 @@ def _stepped(
             continue
         k = int(sure[reached - 1])
         price = first.cost + float(left[k])
-        counts = PairedCounts(n, int(worse[k]), int(better[k]))
         # halfway to the next answer, so that rounding does not decide
         below = float(ranked[k]) if k < n else float(ranked[-1])
-        steps.append(Step(share, (float(ranked[k - 1]) + below) / 2, counts, price))
-    return Pair(first, last, rule, confidences, steps)
+        threshold = (float(ranked[k - 1]) + below) / 2
+        if np.isfinite(threshold):
+            is_sure = confidences[:n] >= threshold
+            after = np.where(is_sure, first.losses[:n], last.losses[:n])
+            paired = job.paired(before, after, job.splits.select)
+            steps.append(Step(share, threshold, paired, price))
+    return Pair(first, last, rule, confidences[:n], steps)
 
 
 def _mixed(ours: Array, theirs: Array) -> Array:
-    """Return int64[n + 1]: how many count when the first k are ours and the others theirs."""
-    mine = np.concatenate([[0], np.cumsum(ours)])
-    others = np.concatenate([[0], np.cumsum(theirs)])
+    """Return float64[n + 1]: the sum when the first k are ours and the others theirs."""
+    mine = np.concatenate([[0.0], np.cumsum(ours)])
+    others = np.concatenate([[0.0], np.cumsum(theirs)])
     return np.asarray(mine + others[-1] - others)
 
 
-def needed(job: Job, counts: Paired) -> float:
+def needed(job: Job, paired: Paired) -> float:
     """Return the budget at which a certificate would be about as likely as not.
 
     One lost answer more than was seen is assumed, so that a few lucky examples do not count.
     """
+    if isinstance(paired, PairedCounts):
+        square = paired.disagreement
+    else:
+        square = paired.variance + paired.drop**2
+    return float(_allowing(job, paired.n, np.array(paired.drop), np.array(square)))
+
+
+def _allowing(job: Job, n: int, drop: Array, square: Array) -> Array:
+    """Return what `needed` does for many mean differences, with the means of their squares."""
     quantile = NormalDist().inv_cdf(job.budget.confidence)
-    n = max(job.units(job.splits.certify), 1)
-    drop = counts.drop + 1 / counts.n
-    disagreement = counts.disagreement + 1 / counts.n
-    return float(drop + quantile * np.sqrt(disagreement / n))
+    units = max(job.units(job.splits.certify), 1)
+    return np.asarray(drop + 1 / n + quantile * np.sqrt((square + 1 / n) / units))
 
 
 def dearer(job: Job) -> float:

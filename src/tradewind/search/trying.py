@@ -6,7 +6,7 @@ from tradewind.bundle import CASCADE, Refusal
 from tradewind.engines import Engine
 from tradewind.errors import TradewindError
 from tradewind.model import Model
-from tradewind.passes import Pass, RevertLayers
+from tradewind.passes import Pass, PruneTrees, RevertLayers
 from tradewind.search.candidates import Graph, quantizers, short, variant_name
 from tradewind.search.cascades import Proposal, propose
 from tradewind.search.certifying import WORTHWHILE
@@ -24,6 +24,8 @@ from tradewind.search.trials import Trial
 _LEAST_S = 1.0
 _NO_TIME = "not tried: time ran out"
 _NO_CASCADE = "none would be cheaper than the best variant alone and keep the promise"
+
+_NO_QUANTIZER = (RevertLayers, PruneTrees)
 
 FAR_TOO_SLOW = 4.0
 """int8 gains about so much at best: an engine that is slower by more will not make up for it."""
@@ -56,9 +58,8 @@ class Attempts:
         self._screen = screen
         self._told = progress
         self._shares = timetable(job, screen.baseline.trial)
-        # without class scores there are no cascades to keep time for
-        has_scores = screen.scores is not None
-        self._screened = self._shares.screened if has_scores else self._shares.cascaded
+        # time is kept for cascades where there may be any
+        self._screened = self._shares.cascaded if screen.no_cascade else self._shares.screened
         self._until = self._screened
         screen.extend(self._screened)
 
@@ -154,7 +155,7 @@ class Attempts:
         if not quick:
             return likely[0] if likely else None
         steps = quick[0].plan.last.graph.steps
-        found = [s for s in steps if not s.is_lossless and not isinstance(s, RevertLayers)]
+        found = [s for s in steps if not s.is_lossless and not isinstance(s, _NO_QUANTIZER)]
         return found[-1] if found else None
 
     def _teacher(self) -> Model:
@@ -261,7 +262,7 @@ class Attempts:
     def _try_cascades(self) -> None:
         """Look at the cascades that promise most, by what every variant said alone."""
         screen = self._screen
-        if screen.scores is None:
+        if screen.no_cascade:
             self.refused.append(Refusal(CASCADE, screen.no_cascade))
             return
         screen.extend(self._shares.cascaded)
