@@ -92,6 +92,19 @@ def test_told_to_end_by_sigterm_it_leaves_nothing(tmp_path: Path) -> None:
     assert left_over(tmp_path) == []
 
 
+def test_a_demo_that_is_told_to_end_ends_its_search_too(tmp_path: Path) -> None:
+    pytest.importorskip("sklearn", reason="the demo's images come with scikit-learn")
+    until = time.monotonic() + 60
+    with started(tmp_path, "demo", "--time", "5m") as process:
+        _until(process, "trying variants")
+        process.terminate()
+        process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM
+    while left_over(tmp_path) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert left_over(tmp_path) == []
+
+
 def test_a_search_that_was_killed_goes_on_where_it_ended(
     tmp_path: Path, random: np.random.Generator
 ) -> None:

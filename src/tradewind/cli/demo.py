@@ -98,6 +98,10 @@ def _ended(child: "subprocess.Popen[bytes]") -> bytes:
             return child.communicate()[0] or b""
         except KeyboardInterrupt:
             continue  # the child got it too, and goes on with what it has finished
+        except SystemExit:  # somebody ends this process, and may not know of the child
+            child.terminate()
+            child.wait()
+            raise
 
 
 class _Answer:
