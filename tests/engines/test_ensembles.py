@@ -86,5 +86,5 @@ def test_a_graph_without_trees_is_refused() -> None:
         [helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, ["N", 2])],
         [helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, ["N", 2])],
     )
-    with pytest.raises(UnsupportedModel, match=r"expected one TreeEnsemble.*got a graph without one"):
+    with pytest.raises(UnsupportedModel, match=r"one TreeEnsemble.*got a graph without one"):
         cut_at(Model.from_proto(helper.make_model(graph), ORIGIN), OPERATORS, DOMAIN)
