@@ -23,7 +23,7 @@ def test_no_stage_ends_before_its_share_or_after_the_next(
     )
     ends = astuple(found)
     least = astuple(SHARES[settings.effort])
-    assert np.all(np.diff(ends) > 0)
+    assert np.all(np.diff(ends) > 0)  # the least latency needs time for every stage
     assert np.all(np.greater_equal(ends, least) | np.isclose(ends, least))
     assert found.timed == SHARES[settings.effort].timed
 

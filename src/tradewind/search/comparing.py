@@ -18,12 +18,12 @@ from tradewind.search.probing import (
     BATCH_SIZES,
     LARGE_BATCH_SIZES,
     LOAD_TURN_S,
-    ROUNDS,
     TURN_S,
     Inputs,
     Throughput,
     best_load,
     callers_of,
+    loaded,
     probe,
     quickest,
 )
@@ -151,10 +151,7 @@ class Comparison:
         singles = [Task(calling(one, *self.inputs.singles)) for one in (self.runner, runner)]
         loads = [self._loaded(self.runner, base.load), self._loaded(runner, load)]
         if self.job.budget.decides_under_load:
-            patience = self.job.settings.patience
-            before, after, before_load, after_load = probe(
-                [*singles, *loads], seed, max(3, round(ROUNDS * patience)), 4.0 * patience
-            )
+            before, after, before_load, after_load = probe([*singles, *loads], seed, limit_s=4.0)
         else:
             before, after = probe(singles, seed)
             before_load, after_load = probe(loads, seed, rounds=_LOAD_ROUNDS, limit_s=0.5)
@@ -172,7 +169,7 @@ class Comparison:
 
     def _loaded(self, runner: Runner, load: Load) -> Task:
         batches = self.inputs.by_size[load.batch_size]
-        return Task(calling(runner, *batches), load.concurrency, load_turn_s(self.job))
+        return loaded(runner, batches, load.concurrency, load_turn_s(self.job))
 
     def _trial(self, plan: Plan, look: Look, asked: tuple[float, ...] = ()) -> Trial:
         base = self.baseline

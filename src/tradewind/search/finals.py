@@ -36,6 +36,7 @@ from tradewind.search.settings import SearchSettings
 from tradewind.search.trials import Trial
 from tradewind.tensors import Array
 
+_LEAST_LOAD_TURN_S = 0.15
 MAX_FINALISTS = 4
 SURE_FINALISTS = 2  # the others may be the best in something else
 ALPHA = 0.05
@@ -61,7 +62,9 @@ class Pace:
     @classmethod
     def of(cls, settings: SearchSettings) -> "Pace":
         """Return the usual one, or a quicker one where there is little time."""
-        return cls(cls.turn_s * settings.patience, cls.load_turn_s * settings.patience)
+        # shorter turns would count against those with several callers, who wait for the last
+        load_turn_s = max(cls.load_turn_s * settings.patience, _LEAST_LOAD_TURN_S)
+        return cls(cls.turn_s * settings.patience, load_turn_s)
 
 
 def finalists(baseline: Trial, trials: list[Trial], cost: Callable[[Trial], float]) -> list[Trial]:

@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +21,8 @@ LARGE_BATCH_SIZES = (128, 256)
 TURN_S = 0.03
 LOAD_TURN_S = 0.12
 ROUNDS = 6
+_CALLS_EACH = 6
+"""In a turn of several callers, at least: while the last of them ends, the others do nothing."""
 _TURNS_EACH = 8
 """Of each setting, until the best of them is taken."""
 MAX_PROBE_S = 2.0
@@ -108,14 +110,33 @@ def quickest(
             tasks = []
             for runner, count in zip(runners, callers, strict=True):
                 runner(inputs)  # code for this batch size is compiled at the first call
-                tasks.append(Task(calling(runner, inputs), count, turn_s))
-            timings = probe(tasks, seed, 2 * ROUNDS, _TURNS_EACH * len(tasks) * turn_s)
+                tasks.append(loaded(runner, (inputs,), count, turn_s))
+            limit_s = _TURNS_EACH * sum(task.turn_s or turn_s for task in tasks)
+            timings = probe(tasks, seed, 2 * ROUNDS, limit_s)
             costs = [float(np.median(timing.wall_per_call_s)) for timing in timings]
             best = int(np.argmin(costs))
         for runner in runners:
             if runner is not runners[best]:
                 runner.close()
         yield engines[best], runners[best]
+
+
+def loaded(runner: Runner, batches: Sequence[Tensors], callers: int, turn_s: float) -> Task:
+    """Return the task of some callers, with turns in which each comes round a few times.
+
+    Args:
+        runner: has answered a batch of this size before.
+        batches: what it is asked.
+        callers: how many ask at once.
+        turn_s: how long a turn takes, where that is enough; never longer than `LOAD_TURN_S`.
+    """
+    call = calling(runner, *batches)
+    if callers > 1:
+        begin = time.perf_counter()
+        call()
+        enough_s = _CALLS_EACH * (time.perf_counter() - begin)
+        turn_s = max(turn_s, min(enough_s, LOAD_TURN_S))
+    return Task(call, callers, turn_s)
 
 
 def probe(tasks: list[Task], seed: int, rounds: int = ROUNDS, limit_s: float = 2.0) -> list[Timing]:
@@ -183,8 +204,7 @@ def _throughputs(
     runner: Runner, inputs: Inputs, loads: list[Load], turn_s: float, seed: int
 ) -> list[Throughput]:
     tasks = [
-        Task(calling(runner, *inputs.by_size[load.batch_size]), load.concurrency, turn_s)
-        for load in loads
+        loaded(runner, inputs.by_size[load.batch_size], load.concurrency, turn_s) for load in loads
     ]
     return [
         Throughput(

@@ -30,7 +30,7 @@ _TESTED = 2.5
 """Computations of the certify split by the original that all tests take together, about."""
 _ENTRANTS, _ROUNDS = 5, 20
 """Of a race that tells finalists apart, as they usually are."""
-_COMPILING_S = 3.0
+_COMPILING_S = 1.0
 """What it takes to make ready what is tested, and what is timed."""
 
 
@@ -48,5 +48,8 @@ def timetable(job: Job, baseline: Trial) -> Shares:
     testing_s = _TESTED * len(job.splits.certify) * baseline.example_s + _COMPILING_S
     certified = max(least.timed - timing_s / job.settings.time_s, least.certified)
     settled = max(certified - testing_s / job.settings.time_s, least.settled)
-    later = settled - least.settled
-    return Shares(least.screened + later, least.cascaded + later, settled, certified, least.timed)
+    # where answers per second count, the load of each is settled when it is looked at
+    settling = 0.0 if job.budget.decides_under_load else least.settled - least.cascaded
+    cascaded = settled - settling
+    screened = cascaded - (least.cascaded - least.screened)
+    return Shares(screened, cascaded, settled, certified, least.timed)
