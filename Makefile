@@ -12,13 +12,17 @@ FRAMEWORKS := torch transformers keras tensorflow tflite jax paddle xgboost ligh
 OTHERS := tests/serve/test_tritonclient.py tests/serve/test_perf_analyzer.py \
 	tests/serve/test_schemathesis.py tests/fuzz/test_atheris.py
 
-.PHONY: demo test test-clients test-frameworks check bench docs clean
+.PHONY: demo test test-standard test-clients test-frameworks check bench docs clean
 
 demo: $(VENV)/.core  ## the main job on a small data set, then a served request
 	$(BIN)/tradewind demo
 
 test: $(VENV)/.test  ## every test that needs no other framework and no program of others
-	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/frameworks $(OTHERS:%=--ignore %)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/frameworks --ignore tests/conformance \
+		$(OTHERS:%=--ignore %)
+
+test-standard: $(VENV)/.test  ## ONNX's own tests on every engine
+	$(BIN)/python -m pytest tests/conformance
 
 test-clients: $(VENV)/.test  ## the server and clients, load generators and fuzzers of others; downloads them
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(OTHERS)
