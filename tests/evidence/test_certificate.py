@@ -12,6 +12,7 @@ from tradewind.evidence import (
     certify_agreement,
     certify_with_labels,
     drop_p_value,
+    rounded_up,
 )
 
 
@@ -100,6 +101,14 @@ def test_a_certificate_cannot_be_changed() -> None:
 def test_agreement_on_no_examples_is_refused() -> None:
     with pytest.raises(SettingError, match="n: expected a count of 1 or more, got 0"):
         certify_agreement(0, 0, 0.01, 0.95)
+
+
+def test_a_bound_is_not_rounded_down() -> None:
+    hundredths = np.random.default_rng().integers(0, 10_000, 1000)
+    bounds = hundredths / 1e4
+    assert [rounded_up(bound) for bound in bounds] == pytest.approx(list(bounds), abs=0)
+    above = bounds + 1e-7
+    assert [rounded_up(bound) for bound in above] == pytest.approx(list(bounds + 1e-4))
 
 
 def test_exports_are_what_all_says() -> None:

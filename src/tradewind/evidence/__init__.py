@@ -24,6 +24,7 @@ from tradewind.evidence.certificate import (
     certify_agreement,
     certify_losses,
     certify_with_labels,
+    rounded_up,
 )
 from tradewind.evidence.losses import (
     Paired,
@@ -73,4 +74,5 @@ __all__ = [
     "losses_upper_bound",
     "minimum_examples",
     "paired_bootstrap",
+    "rounded_up",
 ]

@@ -1,5 +1,6 @@
 """The statistical evidence that a variant keeps a budget."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal, final
 
@@ -58,6 +59,14 @@ class Certificate:
     p_value: float
     examples_needed: int | None
     unit: Unit = "example"
+
+
+def rounded_up(bound: float) -> float:
+    """Return an upper bound in whole hundredths of a percent, which it then still is.
+
+    What floating point adds to such a number, up to 1e-13, does not take it to the next.
+    """
+    return math.ceil(bound * 1e4 - 1e-9) / 1e4
 
 
 def certify_with_labels(

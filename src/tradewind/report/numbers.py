@@ -3,6 +3,7 @@
 import math
 from datetime import datetime
 
+from tradewind.evidence import rounded_up
 from tradewind.measure import Ratio
 
 UNKNOWN = "not measured"
@@ -47,7 +48,7 @@ def at_most(bound: float | None) -> str:
     """Return an upper bound of a share, rounded up so that it stays one."""
     if bound is None or not is_known(bound):
         return UNKNOWN
-    rounded = math.ceil(bound * 1e4 - 1e-9) / 1e4
+    rounded = rounded_up(bound)
     return "0%" if rounded == 0 else f"{rounded:,.2%}"
 
 

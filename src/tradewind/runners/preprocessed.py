@@ -55,14 +55,6 @@ class Preprocessed(Runner):
     def parts(self) -> tuple[Runner, ...]:
         return (self._inner,)
 
-    @property
-    def answered(self) -> tuple[int, ...]:
-        return self._inner.answered
-
-    @property
-    def spent_s(self) -> tuple[float, ...]:
-        return self._inner.spent_s
-
     def __call__(self, inputs: Tensors) -> dict[str, Array]:
         ready = {**inputs, self._name: self._preprocessing.apply(inputs[self._name])}
         return self._inner(ready)

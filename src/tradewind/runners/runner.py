@@ -27,12 +27,12 @@ class Runner(ABC):
     @property
     def answered(self) -> tuple[int, ...]:
         """How many examples each stage has answered until now; empty without stages."""
-        return ()
+        return self.parts[0].answered if len(self.parts) == 1 else ()
 
     @property
     def spent_s(self) -> tuple[float, ...]:
         """How many seconds each stage has computed until now; empty without stages."""
-        return ()
+        return self.parts[0].spent_s if len(self.parts) == 1 else ()
 
     @abstractmethod
     def __call__(self, inputs: Tensors) -> dict[str, Array]:

@@ -38,14 +38,6 @@ class Tokenized(Runner):
     def parts(self) -> tuple[Runner, ...]:
         return (self._inner,)
 
-    @property
-    def answered(self) -> tuple[int, ...]:
-        return self._inner.answered
-
-    @property
-    def spent_s(self) -> tuple[float, ...]:
-        return self._inner.spent_s
-
     def __call__(self, inputs: Tensors) -> dict[str, Array]:
         try:
             tokens = self._tokenization.tokens_of(inputs, self._inner.signature)

@@ -34,14 +34,6 @@ class Turned(Runner):
     def parts(self) -> tuple[Runner, ...]:
         return (self._inner,)
 
-    @property
-    def answered(self) -> tuple[int, ...]:
-        return self._inner.answered
-
-    @property
-    def spent_s(self) -> tuple[float, ...]:
-        return self._inner.spent_s
-
     def __call__(self, inputs: Tensors) -> dict[str, Array]:
         given = {name: self._move(name, array, is_back=True) for name, array in inputs.items()}
         outputs = self._inner(given)

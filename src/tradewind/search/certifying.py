@@ -1,6 +1,5 @@
 """Certificates for the variants worth one, tested in an order fixed beforehand."""
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -20,6 +19,7 @@ from tradewind.evidence import (
     drop_upper_bound,
     fixed_sequence,
     losses_upper_bound,
+    rounded_up,
 )
 from tradewind.search.costs import COSTS, cost_of, no_gain
 from tradewind.search.job import Job
@@ -249,10 +249,9 @@ def why_uncertified(trial: Trial) -> str:
     """Say why the certificate was not given, with the number of examples that may do."""
     found = trial.certificate
     assert found is not None
-    upper = math.ceil(found.drop_upper * 1e4 - 1e-9) / 1e4  # a bound is not rounded down
     text = (
         f"not certified: lost {found.drop:.2%} on {found.n:,} {found.unit}s, "
-        f"at most {upper:.2%} at {found.confidence * 100:g}% confidence, "
+        f"at most {rounded_up(found.drop_upper):.2%} at {found.confidence * 100:g}% confidence, "
         f"more than the {found.max_drop * 100:.6g}% allowed"
     )
     if found.examples_needed is not None and found.examples_needed > found.n:

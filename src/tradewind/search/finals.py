@@ -37,6 +37,7 @@ from tradewind.search.trials import Trial
 from tradewind.tensors import Array
 
 _LEAST_LOAD_TURN_S = 0.15
+"""A turn of several callers, at least: in less, some of them do not come round."""
 MAX_FINALISTS = 4
 SURE_FINALISTS = 2  # the others may be the best in something else
 ALPHA = 0.05
