@@ -17,12 +17,14 @@ from tests.cases.building import normal
 from tradewind.engines import OnnxRuntime
 from tradewind.errors import PassError
 from tradewind.model import Model
-from tradewind.passes import Distil, Observed, QuantizeStatic, apply_isolated
+from tradewind.passes import Distil, Observed, PruneChannels, QuantizeStatic, apply_isolated
 from tradewind.passes.distillation.augmenting import Augmentation, image_axes
 from tradewind.passes.distillation.course import one_cycle, pieces
+from tradewind.passes.distillation.features import with_features
 from tradewind.passes.distillation.memory import Footprint
 from tradewind.passes.distillation.pace import Pace, using
 from tradewind.passes.distillation.targets import find_targets
+from tradewind.passes.inner import run
 from tradewind.tensors import Array
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed (extra `train`)")
@@ -114,6 +116,42 @@ def test_the_same_seed_trains_the_same_model(random: np.random.Generator) -> Non
     fresh = DENSE.inputs(random)
     assert np.allclose(answers(first, fresh), answers(again, fresh), atol=1e-5)
     assert not np.allclose(answers(first, fresh), answers(other, fresh), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["dense", "residual"])
+def test_what_the_last_layer_reads_is_learned_too(name: str, random: np.random.Generator) -> None:
+    case = named(name)
+    inner = {"dense": "r", "residual": "f"}[name]
+    fresh = case.inputs(random, 64)
+    left = []
+    for _ in range(3):
+        student = damaged(case.model, random, 0.5)
+        seen = Observed(case.draw(random, 400), case.model)
+        with_it, without = (
+            replace(BRIEF, feature_weight=weight).apply(student, seen).model
+            for weight in (10.0, 0.0)
+        )
+        wanted, *got = (
+            run(model.to_proto(), fresh, [inner], "")[inner]
+            for model in (case.model, with_it, without)
+        )
+        left.append(np.linalg.norm(got[0] - wanted) / np.linalg.norm(got[1] - wanted))
+        assert with_it.signature == case.model.signature
+    assert np.exp(np.mean(np.log(left))) < 0.9, left
+
+
+def test_features_are_values_of_both_in_one_shape(random: np.random.Generator) -> None:
+    fresh = DENSE.inputs(random, 8)
+    shown, found = with_features(DENSE.model, damaged(DENSE.model, random, 0.1), fresh, 32)
+    assert list(found) == ["r"]
+    assert [one.name for one in shown.signature.outputs] == ["logits", "r"]
+    assert shown.signature.outputs[1].shape == ("N", 32)
+    seen = Observed(DENSE.draw(random, 100), DENSE.model)
+    narrow = PruneChannels(keep=0.5).apply(DENSE.model, seen).model
+    assert with_features(DENSE.model, narrow, fresh, 32) == (DENSE.model, {})
+    assert with_features(DENSE.model, DENSE.model, fresh, 31)[1] == {}  # too much to keep
+    whole = named("fixed_batch_of_4")  # its last layer reads the input itself
+    assert with_features(whole.model, whole.model, whole.inputs(random, 4), 32)[1] == {}
 
 
 def test_a_quantized_graph_stays_quantized_and_comes_closer(random: np.random.Generator) -> None:

@@ -3,8 +3,8 @@
 import hashlib
 import math
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Literal, final
 
@@ -16,6 +16,7 @@ from tradewind.interpreter.pytorch import torch
 from tradewind.model import Model
 from tradewind.passes.contract import Change, Needs, Observed, Pass
 from tradewind.passes.distillation.course import Course, Exam, Lessons, Progress
+from tradewind.passes.distillation.features import with_features
 from tradewind.passes.distillation.memory import Footprint, free_bytes, saved_bytes
 from tradewind.passes.distillation.pace import Pace, find_pace, using
 from tradewind.passes.distillation.student import Optimizer, Student
@@ -28,7 +29,7 @@ from tradewind.passes.distillation.teaching import (
     fastest,
     in_batches,
 )
-from tradewind.tensors import Array
+from tradewind.tensors import Array, Tensors
 
 _PROBE = 256
 """Examples that are looked at before training."""
@@ -36,6 +37,8 @@ _HELD, _MOST_HELD = 0.1, 1000
 """Share of the examples that are not learned from, and how many of them at most."""
 _MEASURED = 2_000
 """Examples times rounds below which measuring what is fastest takes longer than it saves."""
+_MOST_KEPT = 512_000_000
+"""Bytes of inner values that are kept for all examples and their variants."""
 _TIMED = 32
 """Examples in a step that is measured."""
 
@@ -61,6 +64,7 @@ class Distil(Pass):
     learning_rate: float = 5e-4  # highest of the cycle; a tenth of it where weights are rounded
     optimizer: Optimizer = "adamw"
     temperature: float = 4.0  # of the softmax over class scores
+    feature_weight: float = 10.0  # of the loss at what the last layer reads, if class scores follow
     augment: bool = True  # variants of inputs, where the teacher answers them as it does the input
     variants: int = 8  # of each example, the example among them; their answers are kept
     precision: Literal["measured", "f32"] = "measured"  # measured: bf16 products where faster
@@ -77,8 +81,9 @@ class Distil(Pass):
         for name, value in positive.items():
             if not (value > 0 and math.isfinite(value)):
                 raise SettingError(name, "more than 0", str(value))
-        if self.seed < 0:
-            raise SettingError("seed", "0 or more", str(self.seed))
+        for name, least in {"seed": self.seed, "feature_weight": self.feature_weight}.items():
+            if not (least >= 0 and math.isfinite(least)):
+                raise SettingError(name, "0 or more", str(least))
 
     def needs(self, model: Model) -> Needs:
         return Needs(examples=self.examples)
@@ -98,7 +103,8 @@ class Distil(Pass):
             "time_s": f"{self.time_s:g} s", "epochs": f"{self.epochs} epochs",
             "examples": f"{self.examples} examples", "batch": f"batch {self.batch}",
             "learning_rate": f"rate {self.learning_rate:g}", "optimizer": self.optimizer,
-            "temperature": f"temperature {self.temperature:g}", "augment": "no variants",
+            "temperature": f"temperature {self.temperature:g}",
+            "feature_weight": f"features {self.feature_weight:g}", "augment": "no variants",
             "variants": f"{self.variants} variants", "precision": self.precision,
             "device": self.device, "seed": f"seed {self.seed}",
             "checkpoint": f"into {Path(self.checkpoint).name}",
@@ -142,19 +148,25 @@ class Training:
         held = rows[: max(min(int(_HELD * len(rows)), _MOST_HELD), 1)]
         probe = rows[:_PROBE]
         plain = Variants(self._seen, {}, settings.seed)
-        with fastest(teacher, plain.inputs(np.resize(rows, piece), 0)) as runner:
+        first = plain.inputs(np.resize(rows, piece), 0)
+        teacher, features = self._features(teacher, first)
+        with fastest(teacher, first) as runner:
             answer = in_batches(runner, piece)
             targets = find_targets(answer(plain.inputs(probe, 0)), plain.inputs(probe, 0))
+            targets = {name: one for name, one in targets.items() if name not in features}
+            if all(one.kind == "values" for one in targets.values()):
+                features = {}  # measured for classes only
             if not targets:
                 raise PassError(self._where, "an output of floating-point numbers", "none")
             student = Student(
-                graph, self._device, settings.optimizer, targets, settings.temperature
+                graph, self._device, settings.optimizer, targets, features, settings.temperature
             )
+            kept = (*targets, *features)
             variants, count = self._variants(answer, probe, targets)
-            footprint = self._footprint(student, answer, rows[:1], targets, count)
+            footprint = self._footprint(student, answer, rows[:1], kept, count)
             size = footprint.batch_within(piece, free_bytes(self._device), self._where)
             lessons = Lessons(
-                Teacher(answer, variants, tuple(targets)), variants, count,
+                Teacher(answer, variants, kept), variants, count,
                 rows[len(held) :] if len(rows) > len(held) else rows,
                 settings.batch, fixed or size, settings.seed,
             )  # fmt: skip
@@ -187,6 +199,17 @@ class Training:
         if fixed is not None and len(self._seen) < fixed:
             raise PassError(self._where, f"{fixed} examples", f"{len(self._seen)}")
 
+    def _features(self, teacher: Model, inputs: Tensors) -> tuple[Model, dict[str, Target]]:
+        """Return the teacher, and what it shows besides its answers."""
+        settings = self._settings
+        if not settings.feature_weight or _is_quantized(self._model):
+            return teacher, {}
+        kept = len(self._seen) * settings.variants * np.dtype(np.float32).itemsize
+        shown, features = with_features(teacher, self._model, inputs, _MOST_KEPT // kept)
+        return shown, {
+            name: replace(one, weight=settings.feature_weight) for name, one in features.items()
+        }
+
     def _variants(
         self, answer: Answer, probe: Array, targets: Mapping[str, Target]
     ) -> tuple[Variants, int]:
@@ -205,7 +228,7 @@ class Training:
         student: Student,
         answer: Answer,
         row: Array,
-        targets: Mapping[str, Target],
+        kept_outputs: Sequence[str],
         count: int,
     ) -> Footprint:
         """Return the memory that training will take, found out on one example."""
@@ -215,7 +238,7 @@ class Training:
         plain = Pace(torch.get_num_threads(), is_bf16=False)
         kept = saved_bytes(lambda: student.loss(inputs, wanted, plain))
         weights = sum(one.numel() * one.element_size() for one in student.graph.parameters.values())
-        answers = sum(wanted[name].nbytes for name in targets) // fixed
+        answers = sum(wanted[name].nbytes for name in kept_outputs) // fixed
         return Footprint(5 * weights, kept // fixed, answers * len(self._seen) * count)
 
     def _pace(self, student: Student, lessons: Lessons) -> Pace:

@@ -24,6 +24,7 @@ class Student:
         device: where it computes.
         optimizer: how they are changed.
         targets: what is learned.
+        features: inner values that are learned too.
         temperature: of the loss.
     """
 
@@ -33,11 +34,13 @@ class Student:
         device: str,
         optimizer: Optimizer,
         targets: Mapping[str, Target],
+        features: Mapping[str, Target],
         temperature: float,
     ) -> None:
         self.graph = graph
         self._device = device
         self._targets = targets
+        self._features = features
         self._temperature = temperature
         for parameter in graph.parameters.values():
             if parameter.dim() == 4:  # images lie with their channels last, which is faster
@@ -52,8 +55,9 @@ class Student:
     def loss(self, inputs: Tensors, wanted: Tensors, pace: Pace) -> Tensor:
         """Return the loss of a batch, from which gradients can be computed."""
         with pace.precision(self._device):
-            answers = self.graph(self._given(inputs))
-        return total_loss(self._targets, answers, wanted, self._temperature)
+            answers = self.graph(self._given(inputs), also=list(self._features))
+        learned = {**self._targets, **self._features}
+        return total_loss(learned, answers, wanted, self._temperature)
 
     def learn(self, batches: list[tuple[Tensors, Tensors]], rate: float, pace: Pace) -> bool:
         """Take one step on the mean loss of some batches; say whether it was finite.

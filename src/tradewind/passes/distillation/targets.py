@@ -21,10 +21,12 @@ class Target:
     Args:
         kind: what its numbers are.
         variance: of the teacher's answers, in their unit squared.
+        weight: of its loss.
     """
 
     kind: Kind
     variance: float
+    weight: float = 1.0
 
     def loss(self, got: Tensor, wanted: Tensor, temperature: float) -> Tensor:
         """Return the mean loss per example.
@@ -83,9 +85,10 @@ def find_targets(answers: Tensors, inputs: Tensors) -> dict[str, Target]:
 def total_loss(
     targets: Mapping[str, Target], got: Mapping[str, Tensor], wanted: Tensors, temperature: float
 ) -> Tensor:
-    """Return the sum of the losses of all outputs."""
+    """Return the weighted sum of the losses of all targets."""
     parts = [
-        target.loss(
+        target.weight
+        * target.loss(
             got[name], torch.from_numpy(np.array(wanted[name])).to(got[name].device), temperature
         )
         for name, target in targets.items()
