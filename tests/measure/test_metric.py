@@ -1,5 +1,3 @@
-from collections.abc import Iterator
-
 import numpy as np
 import onnx
 import pytest
@@ -7,7 +5,6 @@ from onnx import TensorProto, helper
 from tests.cases import CASES, DENSE
 from tests.cases.sentences import opinion
 
-from tradewind.engines import OnnxRuntime
 from tradewind.errors import DataError, SettingError
 from tradewind.measure import (
     Accuracy,
@@ -16,13 +13,12 @@ from tradewind.measure import (
     Metric,
     TopK,
     Within,
-    collect,
     decide,
     parse_metric,
 )
 from tradewind.measure.metric import score_threshold
 from tradewind.model import Model, Origin
-from tradewind.tensors import Array, Tensors
+from tradewind.tensors import Array
 
 
 def _column(*values: float) -> Array:
@@ -195,33 +191,3 @@ def test_an_error_counts_up_to_its_limit() -> None:
 
 def test_right_answers_lose_nothing_and_wrong_ones_all() -> None:
     assert Accuracy().losses(np.array([1, 2]), np.array([1, 3])).tolist() == [0.0, 1.0]
-
-
-def _batches(inputs: Tensors, size: int) -> Iterator[Tensors]:
-    count = len(next(iter(inputs.values())))
-    for at in range(0, count, size):
-        yield {name: array[at : at + size] for name, array in inputs.items()}
-
-
-def test_answers_come_in_order_whatever_the_batch_size(random: np.random.Generator) -> None:
-    inputs = DENSE.draw(random, 23)
-    with OnnxRuntime().compile(DENSE.model) as runner:
-        whole = collect(runner, [inputs], Accuracy())
-        assert len(whole) == 23
-        for size in (1, 4, 22, 50):
-            assert collect(runner, _batches(inputs, size), Accuracy()).tolist() == whole.tolist()
-
-
-def test_a_batch_that_the_graph_does_not_take_is_filled_up(random: np.random.Generator) -> None:
-    case = next(case for case in CASES if case.fixed == 4)
-    inputs = case.draw(random, 10)
-    with OnnxRuntime().compile(case.model) as runner:
-        answers = collect(runner, _batches(inputs, 4), Within(1), padded=4)
-    reference = np.concatenate(
-        [
-            case.reference({"x": np.repeat(row[None], 4, axis=0)})["logits"][:1]
-            for row in inputs["x"]
-        ]
-    )
-    assert answers.shape == (10, 5)
-    assert answers == pytest.approx(reference, abs=1e-4)

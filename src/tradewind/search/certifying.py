@@ -158,7 +158,7 @@ class Certifier:
         now = job.deadline.clock()
         with OnnxRuntime().compile(job.model) as runner:
             self._answers = job.answers(
-                runner, self._indices, baseline.load.batch_size, now + (until - now) / 3
+                runner, self._indices, baseline.load, now + (until - now) / 3
             )
         self._truth = (
             None if labels is None else labels.truth(self._answers, self._indices[: self.count])
@@ -207,7 +207,7 @@ class Certifier:
         job, budget = self._job, self._job.budget
         indices = self._indices[: self.count]
         with trial.plan.compile() as runner:
-            answers = job.answers(runner, indices, trial.load.batch_size, self._until)
+            answers = job.answers(runner, indices, trial.load, self._until)
             counted = runner.answered
         trial.answered = tuple(count / sum(counted) for count in counted)
         if self._labels is not None:

@@ -21,8 +21,11 @@ from tradewind.passes import Observed
 from tradewind.runners import Runner, Scores
 from tradewind.search.recalling import Recall
 from tradewind.search.settings import Deadline, SearchSettings
-from tradewind.search.trials import Seen
+from tradewind.search.trials import Load, Seen
 from tradewind.tensors import Array, Datatype, Tensors
+
+_READ = 64
+"""Examples that are read at once, at least."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,7 @@ class Job:
         indices = self.splits.calibrate
         return self.dataset.take(np.resize(indices, self.fixed_batch or min(16, len(indices))))
 
-    def answers(self, runner: Runner, indices: Array, batch_size: int, until: float) -> Array:
+    def answers(self, runner: Runner, indices: Array, load: Load, until: float) -> Array:
         """Run examples through a runner until they or the time end.
 
         When to stop depends on the clock alone, never on an answer, so that the examples that
@@ -98,14 +101,14 @@ class Job:
         Returns:
             The answers to the first examples of `indices`, at least one batch of them.
         """
-        batches = self._batches(indices, batch_size, until)
-        return collect(runner, batches, self.metric, self.fixed_batch)
+        batches = self._batches(indices, load.batch_size, until)
+        return collect(runner, batches, self.metric, self.fixed_batch, load.concurrency)
 
     def see(
         self,
         runner: Runner,
         indices: Array,
-        batch_size: int,
+        load: Load,
         until: float,
         scores: Scores | None,
         original: Array | None = None,
@@ -115,14 +118,14 @@ class Job:
         Args:
             runner: what answers.
             indices: of the examples.
-            batch_size: examples asked at once.
+            load: examples asked at once, and by how many callers.
             until: the clock's reading at which no further batch is begun.
             scores: where the class scores are; None where there are none.
             original: the original's answers; None when it is the original that answers.
         """
         answers, logits = [], []
-        batches = self._batches(indices, batch_size, until)
-        for outputs in responses(runner, batches, self.fixed_batch):
+        batches = self._batches(indices, load.batch_size, until)
+        for outputs in responses(runner, batches, self.fixed_batch, load.concurrency):
             answers.append(self.metric.answers(outputs))
             if scores is not None:
                 logits.append(scores.logits(outputs).astype(np.float32))
@@ -131,11 +134,14 @@ class Job:
         return Seen(found, losses, np.concatenate(logits) if logits else None)
 
     def _batches(self, indices: Array, batch_size: int, until: float) -> Iterator[Tensors]:
-        clock = self.deadline.clock
-        for number, batch in enumerate(self.dataset.batches(indices, batch_size)):
-            if number and clock() > until:
-                return
-            yield batch
+        """Yield batches until they or the time end; what is small is read together."""
+        clock, is_first = self.deadline.clock, True
+        for block in self.dataset.batches(indices, batch_size * max(_READ // batch_size, 1)):
+            for start in range(0, len(next(iter(block.values()))), batch_size):
+                if not is_first and clock() > until:
+                    return
+                is_first = False
+                yield {name: rows[start : start + batch_size] for name, rows in block.items()}
 
     def losses(self, answers: Array, original: Array, indices: Array) -> Array:
         """Return float64[n] from 0 to 1: how bad each answer is.

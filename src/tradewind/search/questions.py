@@ -68,15 +68,14 @@ def find_questions(
     indices = in_test_order(job)
     now = job.deadline.clock()
     with OnnxRuntime().compile(job.model) as runner:
-        size = baseline.load.batch_size
-        original = job.answers(runner, indices, size, now + (until - now) / 3)
+        original = job.answers(runner, indices, baseline.load, now + (until - now) / 3)
     indices = indices[: len(original)]
     asked = np.zeros(len(indices), np.bool_)
     pending: list[str] = []
     for number, trial in enumerate(trials):
         told.step(trial.name)
         with trial.plan.compile() as runner:
-            answers = job.answers(runner, indices, trial.load.batch_size, until)
+            answers = job.answers(runner, indices, trial.load, until)
         if len(answers) < len(indices):
             _leave_out(trials[number:], OUT_OF_TIME)
             break

@@ -114,7 +114,7 @@ class Screen:
         known = _recalled(job, key, None)
         if known is not None and len(known) == len(indices):
             return known
-        seen = job.see(runner, indices, load.batch_size, job.deadline.at(0.2), self.scores)
+        seen = job.see(runner, indices, load, job.deadline.at(0.2), self.scores)
         job.recall.keep_answers(key, seen.answers, seen.logits)
         return seen
 
@@ -254,7 +254,7 @@ class Screen:
         return self._job.see(
             runner,
             indices,
-            load.batch_size,
+            load,
             self._answers_until,
             self.scores,
             self.baseline.seen.answers,
