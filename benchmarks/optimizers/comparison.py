@@ -7,11 +7,11 @@ Each optimizer makes its file in an environment of its own; then all files are t
 one process. WORK keeps what was made, with `results/NAME.json` and the table; DATA holds the models
 and data, without which nothing can be measured.
 
-`--time` is what Tradewind is given for a model: half of it for the search for latency, half for
-that for throughput. With `--reuse` the files of other optimizers are made only where they are
-missing, and with `--reuse-bundles` Tradewind's own as well. `--make` stops before anything is
-timed, `--table` writes the table of what was measured before, and `--publish PAGE` puts it at the
-end of a page of the documentation.
+`--time` is what Tradewind is given for each of two searches, for latency and for throughput. With
+`--reuse` the files of other optimizers are made only where they are missing, and with
+`--reuse-bundles` Tradewind's own as well. `--make` stops before anything is timed, `--table` writes
+the table of what was measured before, and `--publish PAGE` puts it at the end of a page of the
+documentation.
 """
 
 import argparse
@@ -43,7 +43,7 @@ def main() -> int:
     work = given.work or home() / "optimizers"
     results = work / "results"
     results.mkdir(parents=True, exist_ok=True)
-    settings = SearchSettings(parse_time(given.time) / 2, given.effort, given.seed)
+    settings = SearchSettings(parse_time(given.time), given.effort, given.seed)
     schedule = Schedule(
         settings,
         parse_time(given.limit),
@@ -94,7 +94,7 @@ def _arguments() -> argparse.Namespace:
     names = [case.name for case in SUITE]
     parser.add_argument("--data", type=Path, default=DEFAULT_DATA)
     parser.add_argument("--work", type=Path, help="where everything is kept; under TRADEWIND_HOME")
-    parser.add_argument("--time", default="60s", help="for each model, both searches together")
+    parser.add_argument("--time", default="60s", help="for each of two searches")
     parser.add_argument("--limit", default="10m", help="for each other optimizer and model")
     parser.add_argument("--effort", choices=("quick", "normal", "thorough"), default="normal")
     parser.add_argument("--rounds", type=int, default=15, help="of the timing")

@@ -9,7 +9,7 @@ from benchmarks.optimizers.made import Made
 from PIL import Image
 
 from tradewind.data import Preprocessing
-from tradewind.importers import load_model
+from tradewind.importers import OnnxImporter
 from tradewind.tensors import Array
 
 PREPROCESSING = Preprocessing(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
@@ -29,14 +29,14 @@ class ResNet:
 
     def __call__(self, folder: Path) -> Made:
         """Return it with test images."""
-        model = load_model(folder / "cifar10_resnets" / f"resnet{self.depth}.onnx")
+        model = OnnxImporter().load(folder / "cifar10_resnets" / f"resnet{self.depth}.onnx")
         images, labels = _photos(folder)
         return Made(model, {"input": PREPROCESSING.apply(images), "label": labels})
 
 
 def resnet8(folder: Path) -> Made:
     """Return the network of MLPerf Tiny, which takes one image of raw values at a time."""
-    model = load_model(folder / "mlperf_tiny" / "pretrainedResnet_nchw.onnx")
+    model = OnnxImporter().load(folder / "mlperf_tiny" / "pretrainedResnet_nchw.onnx")
     images, labels = _photos(folder)
     planes = np.ascontiguousarray(images.transpose(0, 3, 1, 2), np.float32)
     return Made(model, {model.signature.inputs[0].name: planes, "label": labels})
@@ -44,7 +44,7 @@ def resnet8(folder: Path) -> Made:
 
 def vww(folder: Path) -> Made:
     """Return the network that says whether there is a person, with enlarged images."""
-    model = load_model(folder / "mlperf_tiny" / "vww_96_float.onnx")
+    model = OnnxImporter().load(folder / "mlperf_tiny" / "vww_96_float.onnx")
     images, _ = _photos(folder)
     large = [Image.fromarray(image).resize((96, 96)) for image in images[:ENLARGED]]
     planes = np.stack([np.asarray(image) for image in large]).transpose(0, 3, 1, 2)

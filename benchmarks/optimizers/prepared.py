@@ -10,7 +10,7 @@ from benchmarks.optimizers.suite import Case
 from tradewind.budget import Budget
 from tradewind.data import Dataset, Splits, open_dataset, split
 from tradewind.engines import OnnxRuntime
-from tradewind.importers import load_model
+from tradewind.importers import OnnxImporter
 from tradewind.measure import (
     Accuracy,
     Agreement,
@@ -97,7 +97,7 @@ def prepare(case: Case, shared: Path, work: Path, seed: int) -> Prepared:
         made.model.save(folder / "model.onnx")
         np.savez(folder / "data.npz", **made.arrays)  # type: ignore[arg-type]
         (folder / "ready").touch()
-    model = load_model(folder / "model.onnx")
+    model = OnnxImporter().load(folder / "model.onnx")
     dataset = open_dataset(folder / "data.npz", model.signature)
     metric = parse_metric(case.metric, model)
     found = Prepared(case, folder, model, dataset, split(dataset, seed), metric, seed)

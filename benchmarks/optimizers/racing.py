@@ -60,7 +60,7 @@ def inputs_of(prepared: Prepared, further: Sequence[int]) -> Batches:
     """
     order = np.random.default_rng((prepared.seed, 2)).permutation(prepared.splits.select)
     fixed = prepared.model.signature.fixed_batch
-    sizes = {fixed} if fixed else {*SIZES, *further}
+    sizes = {fixed, *further} if fixed else {*SIZES, *further}
     return timing_batches(prepared.dataset.take, order, sorted(sizes))
 
 
@@ -70,7 +70,8 @@ def of_file(
     """Return a file under the setting that suits it best in a quick look."""
     signature = prepared.model.signature
     is_throughput = objective == "throughput"
-    sizes = [size for size in sorted(batches) if size in SIZES or signature.fixed_batch]
+    fixed = signature.fixed_batch
+    sizes = [fixed] if fixed else [size for size in sorted(batches) if size in SIZES]
     sizes = sizes if is_throughput else sizes[:1]
     if peer.is_default:
         best = _cheapest(file, prepared, batches, [Setting(peer.runtime, size) for size in sizes])

@@ -10,6 +10,7 @@ from typing import final
 from benchmarks.optimizers.prepared import OBJECTIVES, Objective, Prepared
 
 from tradewind.bundle import Bundle, open_bundle, write_bundle
+from tradewind.importers import load_model
 from tradewind.search import Cache, SearchSettings, optimize, pack, texts
 
 
@@ -62,8 +63,9 @@ def _search(
     if not (is_reused and target.exists()):
         shutil.rmtree(target, ignore_errors=True)
         begin = time.monotonic()
+        model = load_model(prepared.file)
         outcome = optimize(
-            prepared.model, prepared.dataset, prepared.budget(objective), settings, cache=cache
+            model, prepared.dataset, prepared.budget(objective), settings, cache=cache
         )
         manifest, models = pack(outcome, "python benchmarks/optimizers/run.py")
         write_bundle(target, manifest, models, "", texts(outcome))

@@ -6,7 +6,7 @@ import numpy as np
 from benchmarks.optimizers.made import Made
 
 from tradewind.engines import OnnxRuntime
-from tradewind.importers import load_model
+from tradewind.importers import OnnxImporter, load_model
 from tradewind.tensors import Array
 
 RATE_HZ = 16_000
@@ -52,7 +52,7 @@ def ad01(folder: Path) -> Made:
 
 def dtln(folder: Path) -> Made:
     """Return the first network of DTLN, with frames of noisy speech and the states before them."""
-    model = load_model(folder / "dtln" / "model_1.onnx")
+    model = OnnxImporter().load(folder / "dtln" / "model_1.onnx")
     frame, state = (spec.name for spec in model.signature.inputs)
     waves, _ = _recordings(folder)
     random = np.random.default_rng(0)

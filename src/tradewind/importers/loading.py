@@ -6,6 +6,7 @@ from typing import Any
 
 from tradewind.errors import ModelError
 from tradewind.importers.catboost import CatboostImporter
+from tradewind.importers.freeing import freed
 from tradewind.importers.huggingface import HuggingFaceImporter
 from tradewind.importers.importer import Importer
 from tradewind.importers.jax import JaxImporter
@@ -95,7 +96,7 @@ def load_model(
         if isinstance(known, Path) and isinstance(importer, OnnxImporter):
             _check_kind(known)
         if importer.matches(known):
-            return importer.load(known)
+            return freed(importer.load(known))
     name = known.name if isinstance(known, Path) else type(known).__name__
     if signature is not None:
         hint = "leave the signature out."

@@ -9,6 +9,7 @@ from typing import ClassVar, final
 import onnx
 
 from tradewind.errors import ModelError
+from tradewind.importers.freeing import free_name
 from tradewind.importers.functions import all_nodes, check_functions, write_out_functions
 from tradewind.importers.importer import Importer
 from tradewind.importers.inference import infer_outputs
@@ -19,7 +20,6 @@ MIN_OPSET = 1
 """Before 7 some operators broadcast by other rules; engines name those that they do not know."""
 
 _STANDARD = ("", "ai.onnx", "ai.onnx.ml")
-_BATCH_NAMES = ("N", "batch", "examples")
 
 
 @final
@@ -161,8 +161,7 @@ def _name_batch(graph: onnx.GraphProto) -> None:
         for size in shape:
             if size.dim_value < 0:  # how some exporters write "any"
                 size.ClearField("dim_value")
-    taken = {size.dim_param for shape in shapes for size in shape[1:]}
-    free = next((name for name in _BATCH_NAMES if name not in taken), "")
+    free = free_name(graph)
     for shape in shapes:
         if shape and free and not shape[0].HasField("dim_value") and not shape[0].dim_param:
             shape[0].dim_param = free
