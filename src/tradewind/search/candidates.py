@@ -23,6 +23,9 @@ from tradewind.search.settings import Effort
 
 _WEIGHTED = ("Conv", "ConvTranspose", "MatMul", "Gemm", "LSTM", "GRU", "Attention")
 
+_PRODUCTS = {"MatMul", "Gemm", "Einsum"}
+_ATTENTION = {"Attention", "MultiHeadAttention", "GroupQueryAttention"}
+
 _STORED = {"MatMul", "Gemm", "Gather", "LSTM", "GRU"}
 """Operators whose weights alone may be quantized."""
 
@@ -76,7 +79,7 @@ def quantizers(model: Model, effort: Effort, hardware: Hardware) -> tuple[Pass, 
     if not kinds & set(_WEIGHTED):
         return ()
     numbers = _Numbers.of(hardware)
-    is_transformer = "Softmax" in kinds and "MatMul" in kinds
+    is_transformer = attends(model)
     has_convolution = "Conv" in kinds
     has_dense = bool(kinds & {"MatMul", "Gemm", "LSTM", "Attention"})
     nncf = QuantizeNNCF(is_transformer=is_transformer, reduce_range=numbers.saturates)
@@ -110,6 +113,24 @@ def quantizers(model: Model, effort: Effort, hardware: Hardware) -> tuple[Pass, 
     if has_dense:
         found.append(QuantizeWeights(weights="s4", block="32"))
     return tuple(found)
+
+
+def attends(model: Model) -> bool:
+    """Say whether a model holds attention: shares of Softmax that are multiplied with values."""
+    ahead = [
+        value
+        for node in model.graph.graph.all_nodes()
+        if node.op_type == "Softmax"
+        for value in node.outputs
+    ]
+    seen = set(ahead)
+    while ahead:
+        for node, _ in ahead.pop().uses():
+            if node.op_type in _PRODUCTS:
+                return True
+            ahead += [value for value in node.outputs if value not in seen]
+            seen.update(node.outputs)
+    return any(node.op_type in _ATTENTION for node in model.graph.graph.all_nodes())
 
 
 @dataclass(frozen=True)
@@ -167,7 +188,7 @@ def engine_options(
     mixes = (
         graph.is_exact
         or any(isinstance(step, RevertLayers) for step in graph.steps)
-        or any(node.op_type == "Softmax" for node in graph.model.graph.graph.all_nodes())
+        or attends(graph.model)
     )
     precisions = [one for one in OpenVINO.precisions() if one == "f32" or mixes]
     for precision in precisions:

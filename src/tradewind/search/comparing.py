@@ -7,7 +7,7 @@ from typing import final
 import numpy as np
 
 from tradewind.engines import Engine
-from tradewind.measure import Task, Timing, calling
+from tradewind.measure import Task, Timing
 from tradewind.runners import Runner
 from tradewind.search.candidates import Graph
 from tradewind.search.finals import peak_of
@@ -137,9 +137,11 @@ class Comparison:
         if job.budget.decides_under_load and not plan.is_cascade:
             callers = callers[:1]  # others were compared with it as engines of one thread
         # what is best for the baseline is never far from what is best for others
-        least = self.baseline.load.batch_size // _NEAR
-        sizes = sizes_for(job) if plan.is_cascade else BATCH_SIZES
-        sizes = tuple(size for size in sizes if size >= least)
+        usual = self.baseline.load.batch_size
+        least, most = usual // _NEAR, max(usual, BATCH_SIZES[-1])
+        sizes = tuple(
+            size for size in sizes_for(job) if size >= least and (size <= most or plan.is_cascade)
+        )
         turn_s = load_turn_s(job)
         return best_load(runner, self.inputs, callers, turn_s, job.settings.seed, sizes)
 
@@ -148,7 +150,7 @@ class Comparison:
 
     def _look(self, plan: Plan, runner: Runner, load: Load, choice: int) -> Look:
         base, seed = self.baseline, self.job.settings.seed
-        singles = [Task(calling(one, *self.inputs.singles)) for one in (self.runner, runner)]
+        singles = [loaded(one, self.inputs.singles, 1, TURN_S) for one in (self.runner, runner)]
         loads = [self._loaded(self.runner, base.load), self._loaded(runner, load)]
         if self.job.budget.decides_under_load:
             before, after, before_load, after_load = probe([*singles, *loads], seed, limit_s=4.0)

@@ -23,6 +23,10 @@ LOAD_TURN_S = 0.12
 ROUNDS = 6
 _CALLS_EACH = 6
 """In a turn of several callers, at least: while the last of them ends, the others do nothing."""
+_PLENTY = 50
+"""Calls in a turn, at most, unless they take less than `_LEAST_TURN_S`: more turns tell more about
+what the machine does than more calls."""
+_LEAST_TURN_S = 0.012
 _TURNS_EACH = 8
 """Of each setting, until the best of them is taken."""
 MAX_PROBE_S = 2.0
@@ -128,14 +132,16 @@ def loaded(runner: Runner, batches: Sequence[Tensors], callers: int, turn_s: flo
         runner: has answered a batch of this size before.
         batches: what it is asked.
         callers: how many ask at once.
-        turn_s: how long a turn takes, where that is enough; never longer than `LOAD_TURN_S`.
+        turn_s: how long a turn takes, where that is neither too short nor more than is needed;
+            never longer than `LOAD_TURN_S`.
     """
     call = calling(runner, *batches)
+    begin = time.perf_counter()
+    call()
+    call_s = time.perf_counter() - begin
+    turn_s = min(turn_s, max(_PLENTY * call_s, _LEAST_TURN_S))
     if callers > 1:
-        begin = time.perf_counter()
-        call()
-        enough_s = _CALLS_EACH * (time.perf_counter() - begin)
-        turn_s = max(turn_s, min(enough_s, LOAD_TURN_S))
+        turn_s = max(turn_s, min(_CALLS_EACH * call_s, LOAD_TURN_S))
     return Task(call, callers, turn_s)
 
 

@@ -7,7 +7,6 @@ import numpy as np
 from tradewind.engines import Engine, OnnxRuntime
 from tradewind.errors import PassError, TradewindError
 from tradewind.evidence import PairedCounts
-from tradewind.measure import Task, calling
 from tradewind.passes import judge
 from tradewind.runners import Runner, Scores
 from tradewind.search.candidates import Graph, engine_options
@@ -17,7 +16,15 @@ from tradewind.search.finals import peak_of
 from tradewind.search.job import Job
 from tradewind.search.keys import answers_key
 from tradewind.search.plans import Plan
-from tradewind.search.probing import BATCH_SIZES, Inputs, best_load, callers_of, make_inputs, probe
+from tradewind.search.probing import (
+    TURN_S,
+    Inputs,
+    best_load,
+    callers_of,
+    loaded,
+    make_inputs,
+    probe,
+)
 from tradewind.search.scoring import find_scores
 from tradewind.search.trials import TINY_S, Load, Seen, Trial
 from tradewind.tensors import Array, Tensors
@@ -86,7 +93,7 @@ class Screen:
             job.settings.seed,
             sizes_for(job),
         )
-        [timing] = probe([Task(calling(runner, *self._inputs.singles))], job.settings.seed)
+        [timing] = probe([loaded(runner, self._inputs.singles, 1, TURN_S)], job.settings.seed)
         trial = Trial(
             plan,
             found.load,
@@ -123,7 +130,7 @@ class Screen:
         options = engine_options(
             graph,
             self._job.hardware,
-            BATCH_SIZES if self._job.fixed_batch is None else (),
+            sizes_for(self._job) if self._job.fixed_batch is None else (),
             is_throughput=self._job.budget.decides_under_load,
             is_tiny=self.baseline.trial.latency_s < TINY_S,
         )

@@ -6,7 +6,7 @@ from tradewind.bundle import CASCADE, Refusal
 from tradewind.engines import Engine
 from tradewind.errors import TradewindError
 from tradewind.model import Model
-from tradewind.passes import Pass, PruneTrees, RevertLayers
+from tradewind.passes import Pass, PruneTrees, QuantizeNNCF, RevertLayers
 from tradewind.search.candidates import Graph, quantizers, short, variant_name
 from tradewind.search.cascades import Proposal, propose
 from tradewind.search.certifying import WORTHWHILE
@@ -78,11 +78,12 @@ class Attempts:
         base, troubles = maker.base(max(self._left_s, _LEAST_S))
         self.refused += [Refusal("fold", trouble.splitlines()[0]) for trouble in troubles]
         likely = quantizers(job.model, "quick", job.hardware)
-        # int8 gains more than another engine: where time is short, it goes first
-        for step in likely[:1]:
+        # int8 gains more than another engine: where time is short, it goes first, if it is quick
+        is_quick = bool(likely) and not isinstance(likely[0], QuantizeNNCF)
+        for step in likely[:is_quick]:
             self._make(maker, base, (step,))
         self._look(self._screen.baseline.trial.plan.last.graph)
-        for step in likely[1:]:
+        for step in likely[is_quick:]:
             self._make(maker, base, (step,))
         self._mix(maker)
         maker.teacher = self._teacher()
