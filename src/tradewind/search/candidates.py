@@ -23,6 +23,9 @@ from tradewind.search.settings import Effort
 
 _WEIGHTED = ("Conv", "ConvTranspose", "MatMul", "Gemm", "LSTM", "GRU", "Attention")
 
+_FEW = 100
+"""Examples to calibrate attention on in a short search: NNCF looks at them again and again."""
+
 _PRODUCTS = {"MatMul", "Gemm", "Einsum"}
 _ATTENTION = {"Attention", "MultiHeadAttention", "GroupQueryAttention"}
 
@@ -67,13 +70,16 @@ def short(step: Pass) -> str:
     return "trained" if isinstance(step, Distil) else step.label
 
 
-def quantizers(model: Model, effort: Effort, hardware: Hardware) -> tuple[Pass, ...]:
+def quantizers(
+    model: Model, effort: Effort, hardware: Hardware, *, is_hurried: bool = False
+) -> tuple[Pass, ...]:
     """Return the quantizing passes worth trying on this model and this machine.
 
     Args:
         model: what would be quantized.
         effort: quick tries the likeliest, thorough all.
         hardware: decides how the range of weights must be kept.
+        is_hurried: whether time is too short for passes that take long with many examples.
     """
     kinds = {node.op_type for node in model.graph.graph.all_nodes()}
     if not kinds & set(_WEIGHTED):
@@ -83,6 +89,8 @@ def quantizers(model: Model, effort: Effort, hardware: Hardware) -> tuple[Pass, 
     has_convolution = "Conv" in kinds
     has_dense = bool(kinds & {"MatMul", "Gemm", "LSTM", "Attention"})
     nncf = QuantizeNNCF(is_transformer=is_transformer, reduce_range=numbers.saturates)
+    if is_transformer and is_hurried:
+        nncf = replace(nncf, examples=_FEW)
     fine, plain = numbers.first, replace(numbers.first, calibration="minmax")
     # what takes a sixth of the time goes first, but for attention, which NNCF knows how to spare
     found: list[Pass] = [nncf, fine] if is_transformer else [fine, nncf]

@@ -18,6 +18,7 @@ from tradewind.search.probing import (
     BATCH_SIZES,
     LARGE_BATCH_SIZES,
     LOAD_TURN_S,
+    ROUNDS,
     TURN_S,
     Inputs,
     Throughput,
@@ -31,6 +32,9 @@ from tradewind.search.recalling import Look
 from tradewind.search.trials import Load, Trial
 
 _LOAD_ROUNDS = 2  # where it is not what counts
+_LEAST_ROUNDS, _GLANCES = 4, 2
+FAR_BEHIND = 1.6
+"""What costs so many times as much as the baseline under its load is no gain under another."""
 _NEAR = 4
 """Batches down to this fraction of the baseline's best are tried with a variant."""
 
@@ -76,11 +80,16 @@ class Comparison:
         size = self.baseline.load.batch_size if is_throughput else min(self.inputs.by_size)
         callers = [self._callers(engine)[0] if is_throughput else 1 for engine in engines]
         batch, turn_s = self.inputs.by_size[size][0], load_turn_s(job)
-        choosing = quickest(graph.model, engines, batch, callers, turn_s, job.settings.seed)
+        seed, patience = job.settings.seed, job.settings.patience
+        choosing = quickest(graph.model, engines, batch, callers, turn_s, seed, patience)
         with choosing as (engine, runner):
-            plan = Plan.alone(graph, engine)
-            load = self._load(plan, runner)
-            look = self._look(_settled(plan, load), runner, load, engines.index(engine))
+            plan, choice = Plan.alone(graph, engine), engines.index(engine)
+            load = Load(size, callers[choice])
+            if is_throughput and self._is_far_behind(runner, load):
+                look = self._look(_settled(plan, load), runner, load, choice, rounds=_GLANCES)
+            else:
+                load = self._load(plan, runner)
+                look = self._look(_settled(plan, load), runner, load, choice)
             job.recall.keep_look(key, look)
             trial = self._trial(plan, look)
             then(trial, runner)
@@ -148,15 +157,27 @@ class Comparison:
     def _callers(self, engine: Engine) -> tuple[int, ...]:
         return callers_of(engine, self.job.hardware.cores)
 
-    def _look(self, plan: Plan, runner: Runner, load: Load, choice: int) -> Look:
-        base, seed = self.baseline, self.job.settings.seed
+    def _is_far_behind(self, runner: Runner, load: Load) -> bool:
+        """Say at a glance whether no other load will help a variant."""
+        tasks = [self._loaded(self.runner, self.baseline.load), self._loaded(runner, load)]
+        before, after = probe(tasks, self.job.settings.seed, _GLANCES, limit_s=1.0)
+        ratios = after.wall_per_call_s / before.wall_per_call_s
+        return bool(np.min(ratios) > FAR_BEHIND * load.batch_size / self.baseline.load.batch_size)
+
+    def _look(
+        self, plan: Plan, runner: Runner, load: Load, choice: int, rounds: int | None = None
+    ) -> Look:
+        base, seed, patience = self.baseline, self.job.settings.seed, self.job.settings.patience
+        rounds = rounds or max(round(patience * ROUNDS), _LEAST_ROUNDS)
         singles = [loaded(one, self.inputs.singles, 1, TURN_S) for one in (self.runner, runner)]
         loads = [self._loaded(self.runner, base.load), self._loaded(runner, load)]
         if self.job.budget.decides_under_load:
-            before, after, before_load, after_load = probe([*singles, *loads], seed, limit_s=4.0)
+            before, after, before_load, after_load = probe(
+                [*singles, *loads], seed, rounds, limit_s=4.0
+            )
         else:
             before, after = probe(singles, seed)
-            before_load, after_load = probe(loads, seed, rounds=_LOAD_ROUNDS, limit_s=0.5)
+            before_load, after_load = probe(loads, seed, _LOAD_ROUNDS, limit_s=0.5)
         work = base.load.batch_size / load.batch_size
         is_memory = self.job.budget.objective == "memory"
         return Look(

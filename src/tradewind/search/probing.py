@@ -27,8 +27,8 @@ _PLENTY = 50
 """Calls in a turn, at most, unless they take less than `_LEAST_TURN_S`: more turns tell more about
 what the machine does than more calls."""
 _LEAST_TURN_S = 0.012
-_TURNS_EACH = 8
-"""Of each setting, until the best of them is taken."""
+_TURNS_EACH, _LEAST_TURNS = 8, 4
+"""Of each setting, until the best of them is taken; fewer where there is little time."""
 MAX_PROBE_S = 2.0
 """When probing a batch size takes longer than this, no larger one is probed."""
 
@@ -93,6 +93,7 @@ def quickest(
     callers: list[int],
     turn_s: float,
     seed: int,
+    patience: float = 1.0,
 ) -> Iterator[tuple[Engine, Runner]]:
     """Lend the engine that is quickest with `inputs`, with what it has compiled.
 
@@ -103,6 +104,7 @@ def quickest(
         callers: how many call each at once; answers per second count.
         turn_s: how long each is called in one round.
         seed: fixes the order of timing.
+        patience: share of the usual number of turns, but for the least.
 
     Raises:
         EngineError: one of them cannot run the model.
@@ -115,7 +117,8 @@ def quickest(
             for runner, count in zip(runners, callers, strict=True):
                 runner(inputs)  # code for this batch size is compiled at the first call
                 tasks.append(loaded(runner, (inputs,), count, turn_s))
-            limit_s = _TURNS_EACH * sum(task.turn_s or turn_s for task in tasks)
+            turns = max(patience * _TURNS_EACH, _LEAST_TURNS)
+            limit_s = turns * sum(task.turn_s or turn_s for task in tasks)
             timings = probe(tasks, seed, 2 * ROUNDS, limit_s)
             costs = [float(np.median(timing.wall_per_call_s)) for timing in timings]
             best = int(np.argmin(costs))

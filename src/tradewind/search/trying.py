@@ -77,7 +77,8 @@ class Attempts:
         self._extend((self._shares.settled + self._shares.certified) / 2)
         base, troubles = maker.base(max(self._left_s, _LEAST_S))
         self.refused += [Refusal("fold", trouble.splitlines()[0]) for trouble in troubles]
-        likely = quantizers(job.model, "quick", job.hardware)
+        is_hurried = job.settings.patience < 1
+        likely = quantizers(job.model, "quick", job.hardware, is_hurried=is_hurried)
         # int8 gains more than another engine: where time is short, it goes first, if it is quick
         is_quick = bool(likely) and not isinstance(likely[0], QuantizeNNCF)
         for step in likely[:is_quick]:
@@ -94,7 +95,8 @@ class Attempts:
             else:
                 self._refuse_untried(_named(recipe))
         self._look_again()
-        for step in quantizers(job.model, job.settings.effort, job.hardware):
+        effort = job.settings.effort
+        for step in quantizers(job.model, effort, job.hardware, is_hurried=is_hurried):
             if step not in likely:
                 self._make(maker, base, (step,))
         if job.settings.effort == "thorough":
@@ -178,7 +180,8 @@ class Attempts:
 
     def _look(self, graph: Graph, engine: str = "") -> None:
         """Screen one graph on every engine, or on those of one name."""
-        for engines in self._screen.engines(graph):
+        # what computes with fewer bits is likelier to be ahead
+        for engines in sorted(self._screen.engines(graph), key=_is_exact):
             if engine not in ("", engines[0].name):
                 continue
             if self._can_wait(graph, engines[0].name):
@@ -213,7 +216,7 @@ class Attempts:
         it; nor will one engine with another that was clearly ahead with int8 before.
         """
         cost, baseline = cost_of(self._job), self._screen.baseline.trial
-        rounded = [one for one in self.trials if not one.plan.last.graph.is_exact]
+        rounded = [one for one in self.trials if not one.is_original]
         is_good = any(
             one.select is not None
             and one.select.drop < self._job.budget.max_drop / 2
@@ -315,3 +318,8 @@ class Attempts:
 
 def _named(recipe: Recipe) -> str:
     return ", ".join(short(step) for step in recipe)
+
+
+def _is_exact(engines: list[Engine]) -> bool:
+    """Say whether engines compute in 32 bits."""
+    return getattr(engines[0], "precision", "f32") == "f32"
