@@ -1,12 +1,22 @@
 import re
 
+import numpy as np
 import pytest
+from onnx import helper
 from tests.cases import CASES, Case
+from tests.cases.building import graph
 from tests.search.stage import Lossy, machine, two_classes
 
 from tradewind.engines import OnnxRuntime, OpenVINO
+from tradewind.model import Model, Origin
 from tradewind.passes import QuantizeDynamic, QuantizeNNCF, QuantizeStatic, QuantizeWeights
-from tradewind.search.candidates import Graph, engine_options, quantizers, variant_name
+from tradewind.search.candidates import (
+    Graph,
+    attends,
+    engine_options,
+    quantizers,
+    variant_name,
+)
 from tradewind.search.settings import Effort
 
 VNNI = machine("avx2", "avx512_vnni")
@@ -79,6 +89,33 @@ def test_attention_is_quantized_as_a_transformer() -> None:
     ours = [step for step in found if isinstance(step, QuantizeNNCF)]
     assert ours
     assert all(step.is_transformer for step in ours)
+
+
+def test_shares_that_are_the_answer_are_no_attention() -> None:
+    classes = [
+        helper.make_node("MatMul", ["x", "w"], ["h"]),
+        helper.make_node("Softmax", ["h"], ["p"]),
+        helper.make_node("Identity", ["p"], ["y"]),
+    ]
+    mixed = [
+        *classes[:2],
+        helper.make_node("Transpose", ["p"], ["t"]),
+        helper.make_node("MatMul", ["t", "x"], ["y"]),
+    ]
+    weights = {"w": np.ones((4, 4), np.float32)}
+    shape = {"x": (np.float32, ("N", 4))}, {"y": (np.float32, ("N", 4))}
+    found = [
+        Model.from_proto(graph(nodes, *shape, weights), Origin("onnx", "test"))
+        for nodes in (classes, mixed)
+    ]
+    assert [attends(model) for model in found] == [False, True]
+
+
+def test_in_a_short_search_attention_is_calibrated_on_fewer_examples() -> None:
+    for name, count in (("attention", 100), ("residual", 300)):
+        found = quantizers(BY_NAME[name].model, "normal", VNNI, is_hurried=True)
+        ours = [step.examples for step in found if isinstance(step, QuantizeNNCF)]
+        assert set(ours) == {count}
 
 
 def test_convolutions_are_not_quantized_as_a_transformer() -> None:

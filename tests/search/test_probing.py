@@ -5,10 +5,11 @@ import time
 from typing import final
 
 import numpy as np
+import pytest
 
 from tradewind.engines import OnnxRuntime, OpenVINO
 from tradewind.runners import Runner
-from tradewind.search.probing import Inputs, best_load, callers_of
+from tradewind.search.probing import LOAD_TURN_S, Inputs, best_load, callers_of, loaded
 from tradewind.search.settings import SearchSettings
 from tradewind.tensors import Array, Datatype, Signature, Tensors, TensorSpec
 
@@ -17,7 +18,8 @@ from tradewind.tensors import Array, Datatype, Signature, Tensors, TensorSpec
 class Counting(Runner):
     """Waits a moment for each call; notes how large it was and how many there were at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, moment_s: float = 0.005) -> None:
+        self._moment_s = moment_s
         self.seen: list[tuple[int, int]] = []
         self._inside = 0
         self._lock = threading.Lock()
@@ -31,7 +33,7 @@ class Counting(Runner):
         with self._lock:
             self._inside += 1
             self.seen.append((len(inputs["x"]), self._inside))
-        time.sleep(0.005)
+        time.sleep(self._moment_s)
         with self._lock:
             self._inside -= 1
         return dict(inputs)
@@ -62,6 +64,17 @@ def test_other_numbers_of_callers_are_tried_in_the_end() -> None:
     found = best_load(runner, INPUTS, (1, 3), 0.05, 0)
     together = {size for size, at_once in runner.seen if at_once > 1}
     assert together == {found.load.batch_size}
+
+
+def test_a_turn_is_as_long_as_the_calls_need() -> None:
+    batches = INPUTS.by_size[1]
+    brief = loaded(Counting(0.0), batches, 1, 0.1)
+    assert brief.turn_s is not None
+    assert brief.turn_s < 0.05  # fifty calls, or twelve milliseconds
+    assert loaded(Counting(0.02), batches, 1, 0.1).turn_s == 0.1
+    # each of several callers comes round, but none takes longer than the longest turn
+    assert loaded(Counting(0.015), batches, 2, 0.01).turn_s == pytest.approx(0.09, abs=0.03)
+    assert loaded(Counting(0.1), batches, 2, 0.01).turn_s == LOAD_TURN_S
 
 
 def test_a_short_search_is_less_patient() -> None:

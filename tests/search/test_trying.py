@@ -9,8 +9,9 @@ from tests.search.test_cascades import SCORES, cheap_and_original
 from tests.search.test_rating import job_on, numbers_apart, tried
 
 from tradewind.budget import Budget
-from tradewind.engines import Engine, OnnxRuntime
+from tradewind.engines import Engine, OnnxRuntime, OpenVINO
 from tradewind.errors import UnsupportedModel
+from tradewind.evidence import PairedCounts
 from tradewind.runners import DistancePredictor, Scores
 from tradewind.search.candidates import Graph, quantizers
 from tradewind.search.job import Job
@@ -166,6 +167,32 @@ def test_a_smaller_graph_is_quantized_as_the_best_one_was(random: np.random.Gene
     assert attempts._best_quantizer(likely) is None
     attempts.trials.clear()
     assert attempts._best_quantizer(likely) == likely[0]
+
+
+class _Choosing(Written):
+    """Offers the same graph in several arithmetics."""
+
+    def engines(self, graph: Graph) -> list[list[Engine]]:
+        return [[OnnxRuntime(threads=1)], [OpenVINO("f32")], [OpenVINO("bf16")]]
+
+
+def test_what_computes_with_fewer_bits_comes_first_and_lets_others_wait() -> None:
+    work = job(clock=Clock())
+    screen = _Choosing(work, baseline(), None)
+    attempts = _attempts(work, screen)
+    plain = screen.baseline.trial.plan.last.graph
+    attempts._look(plain)
+    assert [trial.plan.last.engine for trial in attempts.trials] == [
+        OpenVINO("bf16"),
+        OnnxRuntime(threads=1),
+        OpenVINO("f32"),
+    ]
+    attempts.trials = attempts.trials[:1]
+    attempts.trials[0].select = PairedCounts(100, 0, 0)  # it costs half and loses nothing
+    attempts._look(plain)
+    assert len(attempts.trials) == 1
+    attempts._look_again()
+    assert len(attempts.trials) == 4
 
 
 def test_an_engine_on_which_the_original_is_far_too_slow_gets_no_other_graph() -> None:
