@@ -6,11 +6,13 @@ import pytest
 from tradewind.errors import SettingError
 from tradewind.evidence import (
     PairedCounts,
+    PairedLosses,
     agreement_examples_needed,
     agreement_p_value,
     examples_needed,
     is_non_inferior,
     minimum_examples,
+    passing_probability,
 )
 
 PLANS = [
@@ -124,3 +126,41 @@ def test_expectations_that_cannot_be_are_refused(
 def test_a_zero_margin_has_no_minimum() -> None:
     with pytest.raises(SettingError, match="max_drop"):
         minimum_examples(0.0, 0.95)
+
+
+def test_the_probability_to_pass_is_how_often_tests_pass(random: np.random.Generator) -> None:
+    margin, seen, n, runs = 0.01, 500, 2000, 400
+    told, passed = [], []
+    for _ in range(runs):
+        disagreement = random.uniform(0.0, 0.03)
+        share = random.uniform(0.5, 0.9)  # of the disagreements that are for the worse
+        rates = [disagreement * share, disagreement * (1 - share), 1 - disagreement]
+        first, then = (
+            PairedCounts(count, *map(int, random.multinomial(count, rates)[:2]))
+            for count in (seen, n)
+        )
+        told.append(passing_probability(first, n, margin, 0.95))
+        passed.append(is_non_inferior(then, margin, 0.95))
+    found, share = np.array(told), np.array(passed, float)
+    print(f"told {found.mean():.3f}, passed {share.mean():.3f}")
+    # four standard errors, and what Jeffreys' prior and ties of luck leave
+    assert abs(found.mean() - share.mean()) < 4 * 0.5 / math.sqrt(runs) + 0.03
+    likely, unlikely = share[found > 0.7], share[found < 0.3]
+    assert likely.mean() > 0.6
+    assert unlikely.mean() < 0.4
+
+
+def test_what_disagrees_less_is_likelier_to_pass_than_what_was_lucky() -> None:
+    lucky, close, lost = (PairedCounts(200, *found) for found in ((1, 4), (0, 0), (4, 1)))
+    chances = [passing_probability(one, 700, 0.01, 0.95) for one in (close, lucky, lost)]
+    assert chances == sorted(chances, reverse=True)
+    assert chances[0] > 0.8
+    assert passing_probability(close, 200, 0.01, 0.95) < 0.1  # fewer than the least
+
+
+def test_losses_are_told_alike(random: np.random.Generator) -> None:
+    small, large = (
+        PairedLosses(np.clip(random.normal(mean, 0.03, 500), -1, 1)) for mean in (0.0, 0.02)
+    )
+    assert passing_probability(small, 2000, 0.01, 0.95) > 0.9
+    assert passing_probability(large, 2000, 0.01, 0.95) < 0.1

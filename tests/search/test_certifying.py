@@ -32,6 +32,12 @@ def test_the_safest_comes_first() -> None:
     assert order(job(), baseline(), [fast, exact, safe, middle]) == [exact, safe, middle, fast]
 
 
+def test_luck_on_the_select_split_does_not_come_first() -> None:
+    lucky = trial("lucky", 0.5, select=PairedCounts(200, 1, 4))
+    close = trial("close", 0.9, select=PairedCounts(200, 0, 0))
+    assert order(job(), baseline(), [lucky, close]) == [close, lucky]
+
+
 def test_a_variant_that_is_beaten_in_both_is_told_by_which() -> None:
     good = trial("good", 0.2, select=PairedCounts(1000, 0, 0))
     bad = trial("bad", 0.5, select=PairedCounts(1000, 4, 0))

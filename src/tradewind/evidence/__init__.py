@@ -43,6 +43,7 @@ from tradewind.evidence.planning import (
     agreement_examples_needed,
     examples_needed,
     minimum_examples,
+    passing_probability,
 )
 from tradewind.evidence.sequence import fixed_sequence
 
@@ -74,5 +75,6 @@ __all__ = [
     "losses_upper_bound",
     "minimum_examples",
     "paired_bootstrap",
+    "passing_probability",
     "rounded_up",
 ]

@@ -12,12 +12,14 @@ from tradewind.errors import SettingError
 from tradewind.evidence.agreement import agreement_p_value
 from tradewind.evidence.binomial import binomial_cdf, binomial_pmf
 from tradewind.evidence.limits import alpha_of, check_max_drop, check_share
+from tradewind.evidence.losses import Paired, PairedLosses
 from tradewind.evidence.paired import PairedCounts, drop_p_value, is_non_inferior
 from tradewind.evidence.region import FavourableRegion, approximate_limit
 
 _ENUMERATED_UP_TO: Final = 100  # expected disagreements; beyond, the power is within 0.02
 _CALIBRATED_UP_TO: Final = 5_000  # beyond, the normal approximation is within 1%
 _CLOSE_ENOUGH: Final = 0.01  # relative change in n at which the search ends
+_DRAWS: Final = 4_000
 
 
 def minimum_examples(max_drop: float, confidence: float) -> int:
@@ -120,6 +122,47 @@ def agreement_examples_needed(
         return bool(binomial_cdf(k, n, np.array(disagreement)) >= power)
 
     return least_n(_least(is_likely, 0))
+
+
+def passing_probability(paired: Paired, n: int, max_drop: float, confidence: float) -> float:
+    """Return how likely a certificate on `n` other examples is, by what was seen on these.
+
+    What is not known about the rates is averaged over: they are drawn from their distribution
+    given these examples, with Jeffreys' prior. A variant that did better than the original is
+    taken to be as good: among many that were tried, some are lucky. It helps to put tests into an
+    order, and proves nothing.
+
+    Args:
+        paired: from a random part of the same examples.
+        n: examples of the certificate, or groups of them.
+        max_drop: margin, 0 <= max_drop < 1.
+        confidence: 1 - alpha of the certificate.
+
+    Returns:
+        0 to 1; approximate, and the same for the same arguments.
+
+    Raises:
+        SettingError: `max_drop` or `confidence` is outside its range.
+    """
+    quantile = NormalDist().inv_cdf(1.0 - alpha_of(confidence))
+    check_max_drop(max_drop)
+    random = np.random.default_rng(0)
+    if isinstance(paired, PairedLosses):
+        spread = math.sqrt(paired.variance)
+        mean = np.maximum(random.normal(paired.drop, spread / math.sqrt(paired.n), _DRAWS), 0.0)
+        found = n * mean + random.normal(0.0, spread * math.sqrt(n), _DRAWS)
+        limits = found + quantile * math.sqrt(n * spread**2 + quantile**2)
+    else:
+        rates = [
+            random.beta(count + 0.5, paired.n - count + 0.5, _DRAWS)
+            for count in (paired.worse, paired.better)
+        ]
+        even = (rates[0] + rates[1]) / 2.0
+        worse, better = (
+            random.binomial(n, np.where(rates[0] < rates[1], even, rate)) for rate in rates
+        )
+        limits = worse - better + quantile * np.sqrt(worse + better + quantile**2)
+    return float(np.mean(limits < n * max_drop))
 
 
 @final

@@ -16,9 +16,8 @@ from tradewind.evidence import (
     certify_agreement,
     certify_losses,
     certify_with_labels,
-    drop_upper_bound,
     fixed_sequence,
-    losses_upper_bound,
+    passing_probability,
     rounded_up,
 )
 from tradewind.search.costs import COSTS, cost_of, no_gain
@@ -46,9 +45,9 @@ def order(job: Job, baseline: Trial, trials: list[Trial]) -> list[Trial]:
     """Return the variants to certify, safest first; the others are told why not.
 
     Only the select split and quick timings decide, so that the order is fixed before an example
-    of the certify split is looked at. Kept are the variants on the Pareto front of the risk (the
-    drop that the select split cannot rule out) against the cost, and what is by far the best
-    in something else that somebody may want.
+    of the certify split is looked at. Kept are the variants on the Pareto front of the risk (to
+    fail the test, which would end all others behind it) against the cost, and what is by far the
+    best in something else that somebody may want.
     """
     cost = cost_of(job)
     worth: list[_Ranked] = []
@@ -125,11 +124,9 @@ def _units(paired: Paired) -> str:
 
 
 def _risk(job: Job, paired: Paired) -> float:
-    """Return the drop that the select split cannot rule out; p-values tie where it is small."""
-    budget = job.budget
-    if isinstance(paired, PairedLosses):
-        return losses_upper_bound(paired, budget.max_drop, budget.confidence)
-    return drop_upper_bound(paired, budget.confidence)
+    """Return how likely a variant is to fail its test, in hundredths, by the select split."""
+    budget, count = job.budget, job.units(job.splits.certify)
+    return 1.0 - round(passing_probability(paired, count, budget.max_drop, budget.confidence), 2)
 
 
 class Certifier:
