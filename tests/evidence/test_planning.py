@@ -141,11 +141,11 @@ def test_the_probability_to_pass_is_how_often_tests_pass(random: np.random.Gener
         )
         told.append(passing_probability(first, n, margin, 0.95))
         passed.append(is_non_inferior(then, margin, 0.95))
-    found, share = np.array(told), np.array(passed, float)
-    print(f"told {found.mean():.3f}, passed {share.mean():.3f}")
+    found, happened = np.array(told), np.array(passed, float)
+    print(f"told {found.mean():.3f}, passed {happened.mean():.3f}")
     # four standard errors, and what Jeffreys' prior and ties of luck leave
-    assert abs(found.mean() - share.mean()) < 4 * 0.5 / math.sqrt(runs) + 0.03
-    likely, unlikely = share[found > 0.7], share[found < 0.3]
+    assert abs(found.mean() - happened.mean()) < 4 * 0.5 / math.sqrt(runs) + 0.03
+    likely, unlikely = happened[found > 0.7], happened[found < 0.3]
     assert likely.mean() > 0.6
     assert unlikely.mean() < 0.4
 
