@@ -1,9 +1,6 @@
 """A cheap variant that loses too much alone, in front of the digits example: found to served."""
 
-import shlex
-import time
 import urllib.request
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,46 +9,19 @@ from onnx import TensorProto, helper, numpy_helper
 from tests.cli.child import tradewind
 from tests.cli.test_serve import infer, serving
 from tests.end_to_end.conftest import write_digits
+from tests.end_to_end.stages import Found, staged
 from tests.search.stage import Lossy
 
 from tradewind.budget import Budget
-from tradewind.bundle import Bundle, open_bundle, write_bundle
-from tradewind.data import open_dataset, split
 from tradewind.engines import OnnxRuntime
 from tradewind.evidence import PairedCounts, certify_with_labels
-from tradewind.importers import load_model
-from tradewind.measure import parse_metric, this_machine
 from tradewind.model import Model, Origin
-from tradewind.report import page
-from tradewind.search import Outcome, SearchSettings, Silence, pack
 from tradewind.search.candidates import Graph
-from tradewind.search.cascades import propose
-from tradewind.search.certifying import Certifier, order
-from tradewind.search.choosing import choose
-from tradewind.search.costs import cost_of
-from tradewind.search.finals import finalists, race, weigh
 from tradewind.search.job import Job
-from tradewind.search.screening import Screen
-from tradewind.search.settings import Deadline
-from tradewind.search.trials import Trial
 from tradewind.tensors import Array
 
 OTHERWISE = 3
 """Examples that may be answered otherwise here: rounding depends on how many are asked at once."""
-
-
-@dataclass(frozen=True)
-class Found:
-    """What the stages of a search made of the two graphs."""
-
-    folder: Path
-    outcome: Outcome
-    alone: Trial
-    cascade: Trial
-
-    @property
-    def bundle(self) -> Bundle:
-        return open_bundle(self.folder / "digits.tw")
 
 
 def linear(images: Array, wanted: Array, like: Model) -> Model:
@@ -78,51 +48,21 @@ def linear(images: Array, wanted: Array, like: Model) -> Model:
     return Model.from_proto(proto, Origin("onnx", "linear.onnx"))
 
 
+def _one_matrix(job: Job) -> Graph:
+    """Return a linear classifier that was fitted to the original's answers."""
+    images = job.dataset.take(job.splits.calibrate)["image"]
+    with OnnxRuntime().compile(job.model) as runner:
+        wanted = runner({"image": images})["logits"].argmax(axis=1)
+    return Graph((Lossy("linear"),), linear(images, wanted, job.model), "one matrix")
+
+
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> Found:
     """The stages of a search, with a linear classifier among the variants."""
     folder = tmp_path_factory.mktemp("cascade")
     write_digits(folder)
-    model = load_model(folder / "digits.onnx")
-    dataset = open_dataset(folder / "digits.npz", model.signature)
-    budget, settings = Budget(max_drop=0.03), SearchSettings(120.0, seed=3)
-    job = Job(
-        model, dataset, split(dataset, settings.seed), budget,
-        parse_metric(budget.metric, model), settings, this_machine(),
-        Deadline(time.monotonic(), settings.time_s),
-    )  # fmt: skip
-    screen = Screen(job, 0.5)
-    images = dataset.take(job.splits.calibrate)["image"]
-    with OnnxRuntime().compile(model) as runner:
-        wanted = runner({"image": images})["logits"].argmax(axis=1)
-    cheap = Graph((Lossy("linear"),), linear(images, wanted, model), "one matrix")
-    alone = screen.look(cheap, [OnnxRuntime()])
-    assert screen.scores is not None
-    baseline = screen.baseline.trial
-    cascades = []
-    for proposal in propose(job, screen.scores, baseline, [alone]):
-        trial = screen.cascade(proposal.plan, proposal.asked)
-        trial.name, trial.select = proposal.name, proposal.select
-        trial.latency_s = proposal.cost  # a quick look on a busy machine must not decide here
-        cascades.append(trial)
-    screen.baseline.runner.close()
-    assert cascades, "no cascade was proposed"
-    trials = [alone, *cascades]
-    queue = order(job, baseline, trials)
-    Certifier(job, baseline, job.deadline.at(0.9)).run(queue, Silence())
-    entrants = finalists(baseline, queue, cost_of(job))
-    race(job, entrants, screen.inputs, until=0.0)
-    weigh(job, entrants, screen.inputs)
-    certified = [one for one in cascades if one.is_certified]
-    assert certified, [one.refusals for one in trials]
-    _, reason = choose(budget, entrants)
-    # timing on a busy machine must not decide what the tests below look at
-    chosen = min(certified, key=lambda one: one.latency_s)
-    outcome = Outcome(job, baseline, chosen, reason, [baseline, *trials])
-    command = shlex.join(["tradewind", "optimize", "digits.onnx", "--data", "digits.npz"])
-    manifest, models = pack(outcome, command)
-    write_bundle(folder / "digits.tw", manifest, models, page(manifest))
-    return Found(folder, outcome, alone, chosen)
+    source, data = folder / "digits.onnx", folder / "digits.npz"
+    return staged(source, data, Budget(max_drop=0.03), _one_matrix)
 
 
 def test_the_cheap_variant_loses_too_much_alone(found: Found) -> None:

@@ -1,55 +1,24 @@
 """Five hundred boosted trees that put out a number: from the search's stages to the server."""
 
-import shlex
-import time
 import urllib.request
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 from tests.cli.child import tradewind
 from tests.cli.test_serve import infer, serving
+from tests.end_to_end.stages import Found, staged
 
 from tradewind.budget import Budget
-from tradewind.bundle import Bundle, open_bundle, write_bundle
-from tradewind.data import open_dataset, split
-from tradewind.engines import OnnxRuntime
-from tradewind.importers import load_model
-from tradewind.measure import parse_metric, this_machine
 from tradewind.passes import PruneTrees
-from tradewind.report import page
 from tradewind.runners import DistancePredictor
-from tradewind.search import Outcome, SearchSettings, Silence, pack
 from tradewind.search.candidates import Graph
-from tradewind.search.cascades import propose
-from tradewind.search.certifying import Certifier, order
-from tradewind.search.choosing import choose
-from tradewind.search.costs import cost_of
-from tradewind.search.finals import finalists, race, weigh
 from tradewind.search.job import Job
-from tradewind.search.screening import Screen
-from tradewind.search.settings import Deadline
-from tradewind.search.trials import Trial
 from tradewind.tensors import Array
 
 TOLERANCE = 0.4
 KEPT = 0.1
 EXAMPLES = 6000
-
-
-@dataclass(frozen=True)
-class Found:
-    """What the stages of a search made of the trees."""
-
-    folder: Path
-    outcome: Outcome
-    alone: Trial
-    cascade: Trial
-
-    @property
-    def bundle(self) -> Bundle:
-        return open_bundle(self.folder / "trees.tw")
 
 
 def _drawn(random: np.random.Generator, count: int) -> tuple[Array, Array]:
@@ -72,17 +41,11 @@ def _write(folder: Path) -> None:
     np.savez(folder / "rows.npz", X=_drawn(random, EXAMPLES)[0])
 
 
-def _cascades(job: Job, screen: Screen, alone: Trial) -> list[Trial]:
-    """Return the safest cascades that are proposed; noise must not decide what they cost."""
-    baseline = screen.baseline.trial
-    alone.latency_s = 1.5 * KEPT * baseline.latency_s
-    found = []
-    for proposal in propose(job, screen.scores, baseline, [alone])[:2]:
-        trial = screen.cascade(proposal.plan, proposal.asked)
-        trial.name, trial.select = proposal.name, proposal.select
-        trial.latency_s = proposal.cost
-        found.append(trial)
-    return found
+def _fewer(job: Job) -> Graph:
+    """Return a tenth of the trees."""
+    step = PruneTrees(keep=KEPT)
+    change = step.apply(job.model, job.observe(step.examples))
+    return Graph((step,), change.model, change.summary)
 
 
 @pytest.fixture(scope="module")
@@ -90,36 +53,9 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Found:
     """The stages of a search, with a tenth of the trees among the variants."""
     folder = tmp_path_factory.mktemp("regression")
     _write(folder)
-    model = load_model(folder / "trees.onnx")
-    dataset = open_dataset(folder / "rows.npz", model.signature)
     budget = Budget(f"within:{TOLERANCE}", max_drop=0.02)
-    settings = SearchSettings(120.0, seed=3)
-    job = Job(
-        model, dataset, split(dataset, settings.seed), budget,
-        parse_metric(budget.metric, model), settings, this_machine(),
-        Deadline(time.monotonic(), settings.time_s),
-    )  # fmt: skip
-    screen = Screen(job, 0.5)
-    step = PruneTrees(keep=KEPT)
-    fewer = step.apply(model, job.observe(step.examples))
-    alone = screen.look(Graph((step,), fewer.model, fewer.summary), [OnnxRuntime()])
-    cascades = _cascades(job, screen, alone)
-    screen.baseline.runner.close()
-    assert cascades, "no cascade was proposed"
-    baseline, trials = screen.baseline.trial, [alone, *cascades]
-    queue = order(job, baseline, trials)
-    Certifier(job, baseline, job.deadline.at(0.9)).run(queue, Silence())
-    entrants = finalists(baseline, queue, cost_of(job))
-    race(job, entrants, screen.inputs, until=0.0)
-    weigh(job, entrants, screen.inputs)
-    certified = [one for one in cascades if one.is_certified]
-    assert certified, [one.refusals for one in trials]
-    _, reason = choose(budget, entrants)
-    chosen = min(certified, key=lambda one: one.latency_s)
-    outcome = Outcome(job, baseline, chosen, reason, [baseline, *trials])
-    manifest, models = pack(outcome, shlex.join(["tradewind", "optimize", "trees.onnx"]))
-    write_bundle(folder / "trees.tw", manifest, models, page(manifest))
-    return Found(folder, outcome, alone, chosen)
+    source, data = folder / "trees.onnx", folder / "rows.npz"
+    return staged(source, data, budget, _fewer, cost=1.5 * KEPT, most=2)
 
 
 def test_a_tenth_of_the_trees_is_too_far_off_alone(found: Found) -> None:

@@ -1,8 +1,10 @@
 """Paired timing: every round runs all candidates once, in an order drawn at random."""
 
+import contextlib
 import itertools
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -148,17 +150,33 @@ def _unread() -> None:
 def _turn(task: Task, turn_s: float, joules: Callable[[], float | None], place: int) -> Turn:
     time.sleep(SETTLE_S)
     task.call()  # wakes the threads and fills the caches; not counted
-    used = joules()
-    begin, cpu = time.perf_counter(), time.process_time()
-    if task.concurrency == 1:
-        seconds = _call_until(task.call, begin + turn_s)
-    else:
-        seconds = _call_together(task, begin + turn_s)
-    wall_s = time.perf_counter() - begin
-    cpu_s = max(time.process_time() - cpu, 0.0)
-    now = joules()
+    with _callers(task) as call_until:
+        used = joules()
+        begin, cpu = time.perf_counter(), time.process_time()
+        seconds = call_until(begin + turn_s)
+        wall_s = time.perf_counter() - begin
+        cpu_s = max(time.process_time() - cpu, 0.0)
+        now = joules()
     took = None if used is None or now is None else now - used
     return Turn(np.array(seconds), wall_s, cpu_s, took, place)
+
+
+@contextlib.contextmanager
+def _callers(task: Task) -> Iterator[Callable[[float], list[float]]]:
+    """Lend what calls until a moment, with its threads already there."""
+    if task.concurrency == 1:
+        yield lambda end: _call_until(task.call, end)
+        return
+    ready = threading.Barrier(task.concurrency)
+    with ThreadPoolExecutor(task.concurrency) as pool:
+        for one in [pool.submit(ready.wait) for _ in range(task.concurrency)]:
+            one.result()
+
+        def call_until(end: float) -> list[float]:
+            working = [pool.submit(_call_until, task.call, end) for _ in range(task.concurrency)]
+            return [second for work in working for second in work.result()]
+
+        yield call_until
 
 
 def _call_until(call: Call, end: float) -> list[float]:
@@ -170,12 +188,6 @@ def _call_until(call: Call, end: float) -> list[float]:
         seconds.append(after - before)
         before = after
     return seconds
-
-
-def _call_together(task: Task, end: float) -> list[float]:
-    with ThreadPoolExecutor(task.concurrency) as pool:
-        working = [pool.submit(_call_until, task.call, end) for _ in range(task.concurrency)]
-        return [second for work in working for second in work.result()]
 
 
 def speedup(

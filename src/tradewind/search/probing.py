@@ -142,7 +142,7 @@ def loaded(runner: Runner, batches: Sequence[Tensors], callers: int, turn_s: flo
     begin = time.perf_counter()
     call()
     call_s = time.perf_counter() - begin
-    turn_s = min(turn_s, max(_PLENTY * call_s, _LEAST_TURN_S))
+    turn_s = min(turn_s, max(_PLENTY * call_s, callers * _LEAST_TURN_S))
     if callers > 1:
         turn_s = max(turn_s, min(_CALLS_EACH * call_s, LOAD_TURN_S))
     return Task(call, callers, turn_s)
