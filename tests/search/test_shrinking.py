@@ -44,7 +44,7 @@ def test_a_thorough_search_trains_where_that_is_possible() -> None:
         return
     assert trained == found
     seconds = [one.time_s for recipe in found for one in recipe if isinstance(one, Distil)]
-    assert sum(seconds) < 1000.0
+    assert sum(seconds) <= 1000.0
 
 
 @pytest.mark.parametrize("left_s", [5.0, 100.0, 10_000.0])
@@ -63,7 +63,7 @@ def test_with_little_time_less_is_cut_and_more_of_the_time_trains() -> None:
         assert isinstance(cut, DropBlocks)
         assert isinstance(train, Distil)
         found[left_s] = cut.keep, round(train.time_s / left_s, 6)
-    assert found == {100.0: (0.5, 0.7), 2000.0: (0.25, 0.35)}
+    assert found == {100.0: (0.5, 0.7), 2000.0: (0.25, 0.6)}
 
 
 def test_training_has_time_to_end_by_itself() -> None:
