@@ -49,12 +49,12 @@ def test_bench_times_each_variant_that_is_named(
 def test_a_fixed_batch_needs_the_size_named(
     tmp_path: Path, sample: Sample, random: np.random.Generator, quick: Quick
 ) -> None:
-    single = tmp_path / "single.onnx"
-    onnx.save(dense(random, batch=1), single)
-    done = quick("bench", single, "--data", sample.data, "--time", "1s")
+    pairs = tmp_path / "pairs.onnx"
+    onnx.save(dense(random, batch=2), pairs)
+    done = quick("bench", pairs, "--data", sample.data, "--time", "1s")
     assert done.code == 2
-    assert "--batch-size 1" in done.err
-    done = quick("bench", single, "--data", sample.data, "--time", "1s", "--batch-size", 1)
+    assert "--batch-size 2" in done.err
+    done = quick("bench", pairs, "--data", sample.data, "--time", "1s", "--batch-size", 2)
     assert done.code == 0
 
 

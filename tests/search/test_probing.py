@@ -66,15 +66,24 @@ def test_other_numbers_of_callers_are_tried_in_the_end() -> None:
     assert together == {found.load.batch_size}
 
 
-def test_a_turn_is_as_long_as_the_calls_need() -> None:
-    batches = INPUTS.by_size[1]
-    brief = loaded(Counting(0.0), batches, 1, 0.1)
-    assert brief.turn_s is not None
-    assert brief.turn_s < 0.05  # fifty calls, or twelve milliseconds
-    assert loaded(Counting(0.02), batches, 1, 0.1).turn_s == 0.1
-    # each of several callers comes round, but none takes longer than the longest turn
-    assert loaded(Counting(0.015), batches, 2, 0.01).turn_s == pytest.approx(0.09, abs=0.03)
-    assert loaded(Counting(0.1), batches, 2, 0.01).turn_s == LOAD_TURN_S
+@pytest.mark.parametrize(
+    ("call_s", "callers", "usual_s", "turn_s"),
+    [
+        (0.0001, 1, 0.1, 0.012),  # calls enough, and time for the machine to settle
+        (0.0001, 2, 0.1, 0.024),
+        (0.001, 1, 0.1, 0.05),  # fifty calls
+        (0.02, 1, 0.1, 0.1),
+        (0.015, 2, 0.01, 0.09),  # each caller comes round
+        (0.1, 2, 0.01, LOAD_TURN_S),
+    ],
+)
+def test_a_turn_is_as_long_as_the_calls_need(
+    call_s: float, callers: int, usual_s: float, turn_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readings = iter([0.0, call_s])  # before the call that is timed, and after it
+    monkeypatch.setattr("tradewind.search.probing.time.perf_counter", lambda: next(readings))
+    task = loaded(Counting(0.0), INPUTS.by_size[1], callers, usual_s)
+    assert task.turn_s == pytest.approx(turn_s)
 
 
 def test_a_short_search_is_less_patient() -> None:
