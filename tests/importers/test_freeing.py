@@ -118,6 +118,23 @@ def test_a_graph_whose_examples_touch_stays_as_it_is(
     assert load_model(proto) == OnnxImporter().load(proto)
 
 
+def test_answers_whose_size_depends_on_the_example_stay_alone() -> None:
+    nodes = [
+        helper.make_node("Relu", ["x"], ["r"]),
+        helper.make_node("Reshape", ["r", "flat"], ["f"]),
+        helper.make_node("NonZero", ["f"], ["y"]),
+    ]
+    weights = {"flat": np.array([-1])}
+    proto = graph(nodes, {"x": (F32, (1, 6))}, {"y": (np.int64, (1, "found"))}, weights)
+    assert load_model(proto) == OnnxImporter().load(proto)
+
+
+def test_a_reshape_from_before_opset_5_is_read(random: np.random.Generator) -> None:
+    nodes = [helper.make_node("Reshape", ["x"], ["y"], shape=[1, 6])]
+    proto = graph(nodes, {"x": (F32, (1, 2, 3))}, {"y": (F32, (1, 6))}, {}, opset=4)
+    assert load_model(proto) == OnnxImporter().load(proto)
+
+
 def test_other_sizes_and_partners_stay(random: np.random.Generator) -> None:
     relu = helper.make_node("Relu", ["x"], ["y"])
     several = graph([relu], {"x": (F32, (4, 3))}, {"y": (F32, (4, 3))}, {})
