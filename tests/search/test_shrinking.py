@@ -1,10 +1,12 @@
+from dataclasses import replace
+
 import pytest
 from tests.cases import CASES
 from tests.search.stage import two_classes
 
 from tradewind.passes import PASSES, Distil, DropBlocks, PruneChannels, PruneTrees
 from tradewind.search.candidates import Graph
-from tradewind.search.shrinking import has_time, limit_s, recipes, within
+from tradewind.search.shrinking import again, has_time, limit_s, recipes, within
 
 BY_NAME = {case.name: case for case in CASES}
 
@@ -82,6 +84,23 @@ def test_half_a_training_is_not_begun() -> None:
     assert has_time(recipe, 45.0)
     assert not has_time(recipe, 43.0)
     assert has_time((DropBlocks(),), 1.0)
+
+
+def test_what_was_cut_with_success_is_cut_again() -> None:
+    assert again((DropBlocks(keep=0.25),), 100.0) == (DropBlocks(keep=0.5),)
+    assert again((PruneChannels(keep=0.6),), 100.0) == (PruneChannels(keep=0.6),)
+    assert again((PruneTrees(keep=0.1),), 100.0) == (PruneTrees(keep=0.5),)
+    cut, train = again((DropBlocks(), Distil(time_s=30)), 100.0)
+    assert cut == DropBlocks()
+    assert isinstance(train, Distil)
+    assert 10.0 < train.time_s < 100.0
+
+
+def test_cuts_of_the_same_kind_are_told_once() -> None:
+    model = BY_NAME["residual"].model
+    half, less = DropBlocks(keep=0.5), PruneChannels(keep=0.6)
+    graph = Graph((half, Distil(), less, Distil(), replace(half, keep=0.5), Distil()), model, "")
+    assert graph.label == "25% of blocks, 60% of channels, trained"
 
 
 def test_smaller_graphs_of_one_search_have_different_names() -> None:

@@ -48,3 +48,13 @@ def test_what_takes_long_to_certify_is_given_that_time() -> None:
     slow = replace(baseline(), example_s=0.01, latency_s=0.001)
     found = timetable(work, slow)
     assert (found.certified - found.settled) * 300.0 >= 2 * 0.01 * len(work.splits.certify)
+
+
+def test_tests_of_a_quick_variant_leave_more_time_to_others() -> None:
+    work = replace(job(budget=Budget(objective="throughput")), settings=SearchSettings(60.0))
+    # all tests by the original's time would take a sixth of the search
+    slow = replace(baseline(), example_s=4.0 / len(work.splits.certify), latency_s=1e-3)
+    before = timetable(work, slow)
+    quick = timetable(work, slow, replace(slow, example_s=0.1 * slow.example_s))
+    assert quick.screened > before.screened + 0.02
+    assert timetable(work, slow, replace(slow, example_s=0.9 * slow.example_s)) == before

@@ -1,5 +1,6 @@
 """The stage in which variants are tried, with a screen that only writes down what it sees."""
 
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
@@ -10,11 +11,13 @@ from tests.search.test_rating import job_on, numbers_apart, tried
 
 from tradewind.budget import Budget
 from tradewind.engines import Engine, OnnxRuntime, OpenVINO
-from tradewind.errors import UnsupportedModel
+from tradewind.errors import PassError, UnsupportedModel
 from tradewind.evidence import PairedCounts
+from tradewind.passes import DropBlocks, Pass
 from tradewind.runners import DistancePredictor, Scores
-from tradewind.search.candidates import Graph, quantizers
+from tradewind.search.candidates import Cut, Graph, quantizers
 from tradewind.search.job import Job
+from tradewind.search.making import Maker
 from tradewind.search.plans import Plan
 from tradewind.search.progress import Silence
 from tradewind.search.screening import Baseline, Screen
@@ -159,7 +162,9 @@ def test_a_smaller_graph_is_quantized_as_the_best_one_was(random: np.random.Gene
     attempts, _ = _with_a_cheap_trial(random)
     likely = quantizers(attempts._job.model, "normal", machine("avx512_vnni"))
     cheap = attempts.trials[0]
-    assert attempts._best_quantizer(likely) == cheap.plan.last.graph.steps[-1]
+    graph, engine = cheap.plan.last.graph, cheap.plan.last.engine
+    cheap.plan = Plan.alone(replace(graph, steps=(DropBlocks(), likely[-1])), engine)
+    assert attempts._best_quantizer(likely) == likely[-1]
     # where the original is the quickest, int8 does not pay
     exact = baseline()
     exact.latency_s = cheap.latency_s / 2
@@ -167,6 +172,69 @@ def test_a_smaller_graph_is_quantized_as_the_best_one_was(random: np.random.Gene
     assert attempts._best_quantizer(likely) is None
     attempts.trials.clear()
     assert attempts._best_quantizer(likely) == likely[0]
+
+
+class _Cutting:
+    """Stands in for a maker; every cut makes another graph, down to the smallest."""
+
+    def __init__(self, smallest: float) -> None:
+        self._smallest = smallest
+
+    def apply(self, graph: Graph, step: Pass, timeout_s: float) -> Graph | None:
+        proto = graph.model.to_proto()
+        proto.doc_string += step.label
+        found = Graph((*graph.steps, step), graph.model.with_proto(proto), "")
+        left = 1.0
+        for one in found.steps:
+            left *= one.keep if isinstance(one, Cut) else 1.0
+        if left < self._smallest:
+            raise PassError("model", "more to cut", "nothing")
+        return found
+
+
+class _Losing(Written):
+    """Looks at graphs, of which those that keep less than a share of the original lose much."""
+
+    def __init__(self, work: Job, least: float) -> None:
+        super().__init__(work, baseline(), None)
+        self._least = least
+
+    def look(self, graph: Graph, engines: list[Engine]) -> Trial:
+        trial = super().look(graph, engines)
+        left = float(np.prod([one.keep for one in graph.steps if isinstance(one, Cut)]))
+        trial.select = PairedCounts(1000, 0 if left >= self._least else 50, 0)
+        return trial
+
+
+@pytest.mark.parametrize(
+    ("least", "looked"),
+    [
+        (1.0, [0.6, 0.5]),  # nothing holds: each cut is tried once, from the whole
+        (0.3, [0.6, 0.36, 0.216, 0.18]),  # what held is where the next kind of cut begins
+        (0.17, [0.6, 0.36, 0.216, 0.1296, 0.108]),
+    ],
+)
+def test_what_holds_is_cut_further(least: float, looked: list[float]) -> None:
+    work = job(clock=Clock())
+    screen = _Losing(work, least)
+    attempts = _attempts(work, screen)
+    whole = screen.baseline.trial.plan.last.graph
+    attempts._shrink(cast(Maker, _Cutting(0.05)), whole, ())
+    left = [np.prod([one.keep for one in graph.steps]) for graph in screen.looked]  # type: ignore[attr-defined]
+    assert left == pytest.approx(looked)
+    assert not attempts.refused
+
+
+def test_a_graph_that_cannot_be_cut_further_ends_the_cuts() -> None:
+    work = job(clock=Clock())
+    screen = _Losing(work, 0.0)
+    attempts = _attempts(work, screen)
+    attempts._shrink(cast(Maker, _Cutting(0.3)), screen.baseline.trial.plan.last.graph, ())
+    assert [len(graph.steps) for graph in screen.looked] == [1, 2]
+    assert [refusal.variant for refusal in attempts.refused] == [
+        "21.6% of blocks",
+        "36% of blocks, 50% of channels",
+    ]
 
 
 class _Choosing(Written):
@@ -193,6 +261,33 @@ def test_what_computes_with_fewer_bits_comes_first_and_lets_others_wait() -> Non
     assert len(attempts.trials) == 1
     attempts._look_again()
     assert len(attempts.trials) == 4
+
+
+def test_under_load_the_engine_with_streams_comes_first() -> None:
+    for objective, first in (("latency", OnnxRuntime(threads=1)), ("throughput", OpenVINO("f32"))):
+        work = job(budget=Budget(objective=objective), clock=Clock())  # type: ignore[arg-type]
+        attempts = _attempts(work, _Choosing(work, baseline(), None))
+        attempts._look(Graph((Lossy("int8"),), work.model, "int8"))
+        assert [trial.plan.last.engine for trial in attempts.trials][1] == first
+
+
+def test_under_load_more_bits_and_the_default_engine_wait_for_what_is_good() -> None:
+    for objective, looked in (("latency", 2), ("throughput", 1)):
+        work = job(budget=Budget(objective=objective), clock=Clock())  # type: ignore[arg-type]
+        attempts = _attempts(work, _Good(work, baseline(), None))
+        attempts._look(Graph((Lossy("int8"),), work.model, "int8"))
+        assert len(attempts.trials) == looked
+        attempts._look_again()
+        assert len(attempts.trials) == 3
+
+
+class _Good(_Choosing):
+    """Sees gains without a loss everywhere."""
+
+    def look(self, graph: Graph, engines: list[Engine]) -> Trial:
+        trial = super().look(graph, engines)
+        trial.select = PairedCounts(100, 0, 0)
+        return trial
 
 
 def test_an_engine_on_which_the_original_is_far_too_slow_gets_no_other_graph() -> None:

@@ -29,6 +29,14 @@ _FEW = 100
 _PRODUCTS = {"MatMul", "Gemm", "Einsum"}
 _ATTENTION = {"Attention", "MultiHeadAttention", "GroupQueryAttention"}
 
+Cut = PruneChannels | PruneTrees | DropBlocks
+"""Passes that keep a share of something."""
+_PARTS: dict[type[Pass], str] = {
+    PruneChannels: "channels",
+    PruneTrees: "trees",
+    DropBlocks: "blocks",
+}
+
 _STORED = {"MatMul", "Gemm", "Gather", "LSTM", "GRU"}
 """Operators whose weights alone may be quantized."""
 
@@ -52,19 +60,26 @@ class Graph:
     @property
     def label(self) -> str:
         """What was done, short enough for a table."""
-        lossy = [short(step) for step in self.steps if not step.is_lossless]
+        lossy = _told([step for step in self.steps if not step.is_lossless])
         lossless = [short(step) for step in self.steps if step.is_lossless]
         return ", ".join(lossy or lossless) or "original"
 
 
+def _told(steps: list[Pass]) -> list[str]:
+    """Return the names of passes, with what was cut several times told once."""
+    kept: dict[str, float] = {}
+    others = dict.fromkeys(short(step) for step in steps if not isinstance(step, Cut))
+    for step in steps:
+        if isinstance(step, Cut):
+            what = _PARTS[type(step)]
+            kept[what] = kept.get(what, 1.0) * step.keep
+    return [*(f"{100 * share:.3g}% of {what}" for what, share in kept.items()), *others]
+
+
 def short(step: Pass) -> str:
     """Return a name for a table; passes of one search that share it do not exist."""
-    if isinstance(step, PruneChannels):
-        return f"{step.keep:.0%} of channels"
-    if isinstance(step, PruneTrees):
-        return f"{step.keep:.0%} of trees"
-    if isinstance(step, DropBlocks):
-        return f"{step.keep:.0%} of blocks"
+    if isinstance(step, Cut):
+        return f"{100 * step.keep:.3g}% of {_PARTS[type(step)]}"
     if isinstance(step, RevertLayers):
         return f"{len(step.layers)} layers in float"
     return "trained" if isinstance(step, Distil) else step.label

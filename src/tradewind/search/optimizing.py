@@ -29,7 +29,7 @@ from tradewind.search.recalling import Recall
 from tradewind.search.reporting import check_reportable, report
 from tradewind.search.screening import Screen
 from tradewind.search.settings import Deadline, SearchSettings
-from tradewind.search.timetable import SHARES, timetable
+from tradewind.search.timetable import SHARES
 from tradewind.search.trials import Trial
 from tradewind.search.trying import Attempts
 
@@ -161,7 +161,6 @@ class _Search:
         except KeyboardInterrupt:
             raise Stopped("optimize", "time to run the original", "an interruption") from None
         baseline = screen.baseline.trial
-        self._shares = timetable(job, baseline)
         for caution in cautions(job, screen.baseline.seen.losses):
             self._told.note(caution)
         attempts = Attempts(job, screen, self._told)
@@ -174,6 +173,7 @@ class _Search:
         if job.recall.used:
             self._told.note(f"{job.recall.used:,} results of earlier searches were used again")
         self._is_complete &= attempts.is_complete
+        self._shares = attempts.shares
         queue = order(job, baseline, attempts.trials)
         questions = None
         try:

@@ -141,8 +141,9 @@ class Screen:
 
     @property
     def has_time(self) -> bool:
-        """Whether another look would probably end in time."""
-        return self._until - self._job.deadline.clock() > self._longest_look_s
+        """Whether another look would probably end in time, or within the grace."""
+        now = self._job.deadline.clock()
+        return now < self._until and now + self._longest_look_s < self._answers_until
 
     def look(self, graph: Graph, engines: list[Engine]) -> Trial:
         """Find the fastest of some engines on a graph, then how many answers it loses.

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from tradewind.model import Model
 from tradewind.passes import PASSES, Distil, DropBlocks, Pass, PruneChannels, PruneTrees
+from tradewind.search.candidates import Cut
 from tradewind.search.settings import Effort
 
 _WEIGHTED = ("Conv", "MatMul", "Gemm")
@@ -20,6 +21,7 @@ _ONLY = 0.7
 """Share of the time left that training one student takes where there is time for one only."""
 _FIRST, _SECOND = 0.6, 0.4
 """The same where there is time for two; the second has to do with what the first has left."""
+_LEAST_TRAINING_S = 10.0
 _ENOUGH = 150_000
 """Answers of the teacher that a student of a quarter of the size is given, or it is not begun.
 Of ResNet-56 a fifth of the blocks was 68% right after 25,000, half of them 89% after 35,000."""
@@ -53,8 +55,26 @@ def recipes(model: Model, effort: Effort, left_s: float, per_s: float) -> list[R
         keep, shares = 0.25, (_FIRST, _SECOND)
     else:
         keep, shares = 0.5, (_ONLY, _ONLY)
-    long, brief = (Distil(time_s=max(share * left_s, 10.0)) for share in shares)
+    long, brief = (Distil(time_s=max(share * left_s, _LEAST_TRAINING_S)) for share in shares)
     return [(_fewer_blocks(keep), long), (PruneChannels(keep=keep), brief)]
+
+
+def again(recipe: Recipe, left_s: float) -> Recipe:
+    """Return the recipe for what it has made itself: half of what is left goes, or a little less.
+
+    Args:
+        recipe: a cut, and training where there was any.
+        left_s: seconds in which variants may be made.
+    """
+    found: list[Pass] = []
+    for step in recipe:
+        if isinstance(step, Cut):
+            found.append(replace(step, keep=max(step.keep, 0.5)))
+        elif isinstance(step, Distil):
+            found.append(replace(step, time_s=max(_SECOND * left_s, _LEAST_TRAINING_S)))
+        else:
+            found.append(step)
+    return tuple(found)
 
 
 def _fewer_blocks(keep: float) -> DropBlocks:

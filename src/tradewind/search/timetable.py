@@ -27,25 +27,30 @@ SHARES: dict[Effort, Shares] = {
 """The earliest ends: a model that is quick to certify and to time leaves more for variants."""
 
 _TESTED = 2.5
-"""Computations of the certify split by the original that all tests take together, about."""
+"""Computations of the certify split by the original that all tests take together, at most."""
+_TESTS = 3.0
+"""Computations of it by the best variant that all tests take, beside one by the original."""
 _ENTRANTS, _ROUNDS = 5, 20
 """Of a race that tells finalists apart, as they usually are."""
 _COMPILING_S = 1.0
 """What it takes to make ready what is tested, and what is timed."""
 
 
-def timetable(job: Job, baseline: Trial) -> Shares:
+def timetable(job: Job, baseline: Trial, best: Trial | None = None) -> Shares:
     """Return when each stage ends, by what certifying and timing will take.
 
     Args:
         job: the search.
         baseline: the original, with its quick timings.
+        best: the best variant until now; None where there is none yet.
     """
     least = SHARES[job.settings.effort]
     pace = Pace.of(job.settings)
     calls_s = baseline.latency_s + baseline.example_s * baseline.load.batch_size
     timing_s = _ENTRANTS * _ROUNDS * (pace.turn_s + pace.load_turn_s + calls_s) + _COMPILING_S
-    testing_s = _TESTED * len(job.splits.certify) * baseline.example_s + _COMPILING_S
+    share = 1.0 if best is None else best.example_s / baseline.example_s
+    tested = min(1.0 + _TESTS * share, _TESTED)
+    testing_s = tested * len(job.splits.certify) * baseline.example_s + _COMPILING_S
     certified = max(least.timed - timing_s / job.settings.time_s, least.certified)
     settled = max(certified - testing_s / job.settings.time_s, least.settled)
     # where answers per second count, the load of each is settled when it is looked at

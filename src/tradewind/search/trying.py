@@ -3,21 +3,21 @@
 from collections.abc import Sequence
 
 from tradewind.bundle import CASCADE, Refusal
-from tradewind.engines import Engine
+from tradewind.engines import Engine, OnnxRuntime
 from tradewind.errors import TradewindError
 from tradewind.model import Model
-from tradewind.passes import Pass, PruneTrees, QuantizeNNCF, RevertLayers
-from tradewind.search.candidates import Graph, quantizers, short, variant_name
+from tradewind.passes import Pass, QuantizeNNCF
+from tradewind.search.candidates import Graph, quantizers, variant_name
 from tradewind.search.cascades import Proposal, propose
 from tradewind.search.certifying import WORTHWHILE
 from tradewind.search.comparing import at_another_threshold
 from tradewind.search.costs import cost_of
 from tradewind.search.job import Job
 from tradewind.search.making import Maker
-from tradewind.search.mixing import Mixer, mixable
+from tradewind.search.mixing import NEAR, Mixer, mixable
 from tradewind.search.progress import Progress
 from tradewind.search.screening import Screen, reason_of
-from tradewind.search.shrinking import Recipe, has_time, limit_s, recipes, within
+from tradewind.search.shrinking import Recipe, again, has_time, limit_s, recipes, within
 from tradewind.search.timetable import timetable
 from tradewind.search.trials import Trial
 
@@ -25,7 +25,8 @@ _LEAST_S = 1.0
 _NO_TIME = "not tried: time ran out"
 _NO_CASCADE = "none would be cheaper than the best variant alone and keep the promise"
 
-_NO_QUANTIZER = (RevertLayers, PruneTrees)
+_QUANTIZES = "quantize"
+"""How the names of the passes begin that end in whole numbers."""
 
 FAR_TOO_SLOW = 4.0
 """int8 gains about so much at best: an engine that is slower by more will not make up for it."""
@@ -46,6 +47,12 @@ class Attempts:
         job: what the search works on.
         screen: looks at variants.
         progress: is told what happens.
+
+    Attributes:
+        trials: what was looked at.
+        refused: what was not, with the reasons.
+        is_complete: whether time sufficed for everything.
+        shares: when each stage ends, by the best variant until now.
     """
 
     def __init__(self, job: Job, screen: Screen, progress: Progress) -> None:
@@ -53,15 +60,18 @@ class Attempts:
         self.refused: list[Refusal] = []
         self.is_complete = True
         self._mixed: set[str] = set()
+        self._quantized: list[Pass] = []
         self._later: list[tuple[Graph, list[Engine]]] = []
         self._job = job
         self._screen = screen
         self._told = progress
-        self._shares = timetable(job, screen.baseline.trial)
-        # time is kept for cascades where there may be any
-        self._screened = self._shares.cascaded if screen.no_cascade else self._shares.screened
-        self._until = self._screened
-        screen.extend(self._screened)
+        self.shares = timetable(job, screen.baseline.trial)
+        self._extend(self._screened)
+
+    @property
+    def _screened(self) -> float:
+        """When variants must have been looked at: time is kept for cascades, if any may come."""
+        return self.shares.cascaded if self._screen.no_cascade else self.shares.screened
 
     def _extend(self, share: float) -> None:
         """Allow looks until another share of the time has passed."""
@@ -74,31 +84,28 @@ class Attempts:
         maker = Maker(job.model, job.observe, job.sample(), job.recall, job.hardware.isa)
         self._told.begin("trying variants")
         # while there is nothing to certify, half of the time for that is better spent here
-        self._extend((self._shares.settled + self._shares.certified) / 2)
+        self._extend((self.shares.settled + self.shares.certified) / 2)
         base, troubles = maker.base(max(self._left_s, _LEAST_S))
         self.refused += [Refusal("fold", trouble.splitlines()[0]) for trouble in troubles]
         is_hurried = job.settings.patience < 1
         likely = quantizers(job.model, "quick", job.hardware, is_hurried=is_hurried)
-        # int8 gains more than another engine: where time is short, it goes first, if it is quick
-        is_quick = bool(likely) and not isinstance(likely[0], QuantizeNNCF)
-        for step in likely[:is_quick]:
-            self._make(maker, base, (step,))
+        # int8 gains more than another engine: where it takes little time, it goes first
+        attends_first = bool(likely) and isinstance(likely[0], QuantizeNNCF)
+        if not attends_first:
+            self._quantize(maker, base, likely[:1])
         self._look(self._screen.baseline.trial.plan.last.graph)
-        for step in likely[is_quick:]:
-            self._make(maker, base, (step,))
+        if attends_first:
+            self._quantize(maker, base, likely[:1])
+        # what NNCF makes of attention, others rarely surpass
+        if not (attends_first and is_hurried and self._is_good):
+            self._quantize(maker, base, likely[1:])
         self._mix(maker)
         maker.teacher = self._teacher()
-        per_s = 1 / self._screen.baseline.trial.example_s
-        for recipe in recipes(job.model, job.settings.effort, self._left_s, per_s):
-            if has_time(recipe, self._left_s):
-                self._make(maker, base, recipe, quantizer=self._best_quantizer(likely))
-            else:
-                self._refuse_untried(_named(recipe))
+        self._shrink(maker, base, likely)
         self._look_again()
         effort = job.settings.effort
-        for step in quantizers(job.model, effort, job.hardware, is_hurried=is_hurried):
-            if step not in likely:
-                self._make(maker, base, (step,))
+        every = quantizers(job.model, effort, job.hardware, is_hurried=is_hurried)
+        self._quantize(maker, base, every)
         if job.settings.effort == "thorough":
             self._mix(maker)  # another quantizer may be ahead by now
         if base.steps:  # rarely faster: the engines fold for themselves
@@ -111,6 +118,42 @@ class Attempts:
         """Seconds in which variants may be made."""
         return self._job.deadline.left_s(self._until)
 
+    def _quantize(self, maker: Maker, base: Graph, steps: Sequence[Pass]) -> None:
+        """Try quantizing passes, each once in a search."""
+        for step in steps:
+            if step not in self._quantized:
+                self._quantized.append(step)
+                self._make(maker, base, (step,))
+
+    def _shrink(self, maker: Maker, base: Graph, likely: Sequence[Pass]) -> None:
+        """Make smaller graphs, and of those that keep the promise by themselves smaller ones."""
+        graph = base
+        per_s = 1 / self._screen.baseline.trial.example_s
+        for first in recipes(self._job.model, self._job.settings.effort, self._left_s, per_s):
+            if any(type(step) is type(first[0]) for step in graph.steps):
+                continue  # more of it was cut than this recipe would, with success
+            recipe = first
+            while True:
+                if not has_time(recipe, self._left_s):
+                    self._refuse_untried(_named(graph, recipe))
+                    break
+                made = self._make(maker, graph, recipe, quantizer=self._best_quantizer(likely))
+                if made is None or not self._holds(made):
+                    break
+                graph, recipe = made, again(recipe, self._left_s)
+
+    def _holds(self, graph: Graph) -> bool:
+        """Say whether what was made of a graph loses so little that more may be cut."""
+        most = NEAR * self._job.budget.max_drop
+        return any(
+            trial.select.drop <= most
+            for trial in self.trials
+            if trial.select is not None
+            and not trial.refusals
+            and not trial.plan.is_cascade
+            and trial.plan.last.graph.steps[: len(graph.steps)] == graph.steps
+        )
+
     def _make(
         self,
         maker: Maker,
@@ -118,8 +161,10 @@ class Attempts:
         recipe: Recipe,
         quantizer: Pass | None = None,
         engine: str = "",
-    ) -> None:
+    ) -> Graph | None:
         """Apply passes one after the other, and look at the graph in the end.
+
+        Returns what the recipe made, before it was quantized; None where it made nothing new.
 
         Args:
             maker: applies them.
@@ -128,27 +173,31 @@ class Attempts:
             quantizer: applied in the end; None when what the recipe made is looked at.
             engine: the name of the only one to look at it on; all when empty.
         """
-        graph = base
-        name = _named(recipe)
-        for planned in (*recipe, *([quantizer] if quantizer else [])):
+        graph = made = base
+        name = _named(base, recipe)
+        for number, planned in enumerate((*recipe, *([quantizer] if quantizer else []))):
             if self._left_s <= _LEAST_S:
                 self._refuse_untried(name)
-                return
+                return None
             step = within(planned, self._left_s)
             self._told.step(step.label)
             try:
-                made = maker.apply(graph, step, self._limit_s(step, recipe))
+                found = maker.apply(graph, step, self._limit_s(step, recipe))
             except TradewindError as error:
-                why = str(error).splitlines()[0].removeprefix(f"{name}: ")
+                why = str(error).splitlines()[0].removeprefix(f"{step.label}: ")
                 self.refused.append(Refusal(name, why))
-                return
-            graph = made or graph  # a step may find nothing to change
-        if graph is not base:
-            self._look(graph, engine)
+                return None
+            if found is None and graph is base:
+                return None  # it was made before
+            graph = found or graph
+            if number < len(recipe):
+                made = graph
+        self._look(graph, engine)
+        return made
 
     def _limit_s(self, step: Pass, recipe: Recipe) -> float:
         """Return the seconds for one pass; smaller graphs leave some for what comes after."""
-        is_alone = len(recipe) == 1 and recipe[0].name.startswith("quantize")
+        is_alone = len(recipe) == 1 and recipe[0].name.startswith(_QUANTIZES)
         return self._left_s if is_alone else limit_s(step, self._left_s)
 
     def _best_quantizer(self, likely: Sequence[Pass]) -> Pass | None:
@@ -158,7 +207,7 @@ class Attempts:
         if not quick:
             return likely[0] if likely else None
         steps = quick[0].plan.last.graph.steps
-        found = [s for s in steps if not s.is_lossless and not isinstance(s, _NO_QUANTIZER)]
+        found = [step for step in steps if step.name.startswith(_QUANTIZES)]
         return found[-1] if found else None
 
     def _teacher(self) -> Model:
@@ -180,14 +229,22 @@ class Attempts:
 
     def _look(self, graph: Graph, engine: str = "") -> None:
         """Screen one graph on every engine, or on those of one name."""
-        # what computes with fewer bits is likelier to be ahead
-        for engines in sorted(self._screen.engines(graph), key=_is_exact):
+        for engines in sorted(self._screen.engines(graph), key=self._place):
             if engine not in ("", engines[0].name):
                 continue
-            if self._can_wait(graph, engines[0].name):
+            if self._can_wait(graph, engines[0]):
                 self._later.append((graph, engines))
             else:
                 self._look_on(graph, engines)
+
+    def _place(self, engines: list[Engine]) -> tuple[bool, bool]:
+        """Return what the order is sorted by in which engines are looked at.
+
+        What computes with fewer bits is likelier to be ahead; and where answers per second count,
+        OpenVINO, whose streams share one graph.
+        """
+        is_default = isinstance(engines[0], OnnxRuntime)
+        return _is_exact(engines), is_default and self._job.budget.decides_under_load
 
     def _look_on(self, graph: Graph, engines: list[Engine]) -> None:
         """Screen one graph on one engine."""
@@ -209,25 +266,39 @@ class Attempts:
         if trial.plan != self._screen.baseline.trial.plan:
             self._keep(trial)
 
-    def _can_wait(self, graph: Graph, engine: str) -> bool:
+    def _can_wait(self, graph: Graph, engine: Engine) -> bool:
         """Say whether something else is likelier to help.
 
         Where int8 gains much and loses next to nothing, the graph in float will not catch up with
-        it; nor will one engine with another that was clearly ahead with int8 before.
+        it; nor will one engine with another that was clearly ahead with int8 before, nor what
+        computes the rest of the same graph in more bits. Where answers per second count, ONNX
+        Runtime rarely passes what gains much on OpenVINO.
         """
+        if not self._is_good or graph.is_exact:
+            return self._is_good
+        cost = cost_of(self._job)
+        rounded = [(cost(one), one.plan.last) for one in self.trials if not one.is_original]
+        if any(
+            stage.engine.name == engine.name and stage.graph.model.digest == graph.model.digest
+            for _, stage in rounded
+        ):
+            return True
+        here = [found for found, stage in rounded if stage.engine.name == engine.name]
+        if not here:
+            return isinstance(engine, OnnxRuntime) and self._job.budget.decides_under_load
+        return min(here) > AHEAD * min(found for found, _ in rounded)
+
+    @property
+    def _is_good(self) -> bool:
+        """Whether int8 was seen to gain much and to lose next to nothing."""
         cost, baseline = cost_of(self._job), self._screen.baseline.trial
-        rounded = [one for one in self.trials if not one.is_original]
-        is_good = any(
+        return any(
             one.select is not None
             and one.select.drop < self._job.budget.max_drop / 2
             and cost(one) < MUCH * cost(baseline)
-            for one in rounded
+            for one in self.trials
+            if not one.is_original
         )
-        if not is_good or graph.is_exact:
-            return is_good
-        seen = [(cost(one), one.plan.last.engine.name) for one in rounded]
-        here = min((found for found, name in seen if name == engine), default=0.0)
-        return here > AHEAD * min(seen)[0]
 
     def _look_again(self) -> None:
         """Look at what could wait."""
@@ -269,7 +340,7 @@ class Attempts:
         if screen.no_cascade:
             self.refused.append(Refusal(CASCADE, screen.no_cascade))
             return
-        screen.extend(self._shares.cascaded)
+        screen.extend(self.shares.cascaded)
         proposals = propose(self._job, screen.scores, screen.baseline.trial, self.trials)
         if not proposals:
             self.refused.append(Refusal(CASCADE, _NO_CASCADE))
@@ -310,14 +381,16 @@ class Attempts:
             if one.select is not None and one.select.drop < self._job.budget.max_drop
         ]
         best = min(keeping, key=cost, default=baseline)
-        if cost(best) < WORTHWHILE * cost(baseline) and self._until > self._screened:
+        if cost(best) < WORTHWHILE * cost(baseline) and not trial.plan.is_cascade:
+            self.shares = timetable(self._job, baseline, best)
             self._extend(self._screened)
         if cost(best) < cost(baseline):
             self._told.best(f"{best.name}, about {cost(baseline) / cost(best):.1f} times")
 
 
-def _named(recipe: Recipe) -> str:
-    return ", ".join(short(step) for step in recipe)
+def _named(base: Graph, recipe: Recipe) -> str:
+    """Return what a graph would be called after some more passes."""
+    return Graph((*base.steps, *recipe), base.model, "").label
 
 
 def _is_exact(engines: list[Engine]) -> bool:
