@@ -46,20 +46,33 @@ def search(
     with tempfile.TemporaryDirectory(prefix="tradewind-") as name:
         cache = Cache(Path(name))
         return {
-            objective: _search(prepared, objective, settings, cache, is_reused=is_reused)
+            objective: search_once(
+                prepared, objective, settings, cache, objective, is_reused=is_reused
+            )
             for objective in OBJECTIVES
         }
 
 
-def _search(
+def search_once(
     prepared: Prepared,
     objective: Objective,
     settings: SearchSettings,
     cache: Cache,
+    name: str,
     *,
     is_reused: bool,
 ) -> Found:
-    target = prepared.folder / f"{objective}.tw"
+    """Return the bundle of one search.
+
+    Args:
+        prepared: the model with its examples.
+        objective: what is to improve.
+        settings: how long and how hard the search is.
+        cache: what it may use again.
+        name: of the bundle, in the folder of the case.
+        is_reused: whether a bundle that is there will do.
+    """
+    target = prepared.folder / f"{name}.tw"
     if not (is_reused and target.exists()):
         shutil.rmtree(target, ignore_errors=True)
         begin = time.monotonic()
@@ -70,6 +83,6 @@ def _search(
         manifest, models = pack(outcome, "python benchmarks/optimizers/run.py")
         write_bundle(target, manifest, models, "", texts(outcome))
         took_s = time.monotonic() - begin
-        (prepared.folder / f"{objective}.seconds").write_text(f"{took_s:.1f}")
-    seconds = (prepared.folder / f"{objective}.seconds").read_text()
+        (prepared.folder / f"{name}.seconds").write_text(f"{took_s:.1f}")
+    seconds = (prepared.folder / f"{name}.seconds").read_text()
     return Found(objective, open_bundle(target), float(seconds))

@@ -37,7 +37,7 @@ def spam(folder: Path) -> Made:
     tokens, labels = _tokens(train, words), np.array([label for _, label in train])
     model = _trained(start, tokens, labels)
     truth = np.array([label for _, label in test], np.int64)
-    return Made(model, {"tokens": _tokens(test, words), "label": truth})
+    return Made(model, {"tokens": _tokens(test, words), "label": truth}, {"tokens": tokens})
 
 
 def _trained(start: Model, tokens: Array, labels: Array) -> Model:

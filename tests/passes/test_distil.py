@@ -18,7 +18,7 @@ from tradewind.engines import OnnxRuntime
 from tradewind.errors import PassError
 from tradewind.model import Model
 from tradewind.passes import Distil, Observed, PruneChannels, QuantizeStatic, apply_isolated
-from tradewind.passes.distillation.augmenting import Augmentation, image_axes
+from tradewind.passes.distillation.augmenting import Augmentation, moving_axes
 from tradewind.passes.distillation.course import one_cycle, pieces
 from tradewind.passes.distillation.features import with_features
 from tradewind.passes.distillation.memory import Footprint
@@ -278,7 +278,7 @@ def test_variants_of_images_are_shifted_and_mirrored(
 ) -> None:
     images = normal(random, 200, 3, 16, 16)
     images = images if layout == "NCHW" else np.ascontiguousarray(images.transpose(0, 2, 3, 1))
-    axes = image_axes(images.shape)
+    axes = moving_axes(images.shape)
     assert axes == ((2, 3) if layout == "NCHW" else (1, 2))
     rows = random.permutation(200)[:50]
     flipped = Augmentation(axes, flips=True).apply(images, rows, (1, 2))
@@ -298,6 +298,28 @@ def test_variants_of_images_are_shifted_and_mirrored(
         ]
         inner = tuple(slice(3, 13) if at + 1 in axes else slice(None) for at in range(3))
         assert any(np.array_equal(after[inner], moved[inner]) for moved in moves)
+
+
+@pytest.mark.parametrize("shape", [(50, 400), (50, 2, 400)])
+def test_variants_of_signals_are_shifted_along_time(
+    shape: tuple[int, ...], random: np.random.Generator
+) -> None:
+    signals = normal(random, *shape)
+    axes = moving_axes(shape)
+    assert axes == (len(shape) - 1,)
+    rows = random.permutation(50)[:20]
+    shifted = Augmentation(axes, shifts=True).apply(signals, rows, (1, 2))
+    middle, moves = slice(100, 300), []
+    for after, before in zip(shifted, signals[rows], strict=True):
+        reached = [
+            steps
+            for steps in range(-50, 51)
+            if np.array_equal(after[..., middle], np.roll(before, steps, -1)[..., middle])
+        ]
+        assert len(reached) == 1
+        moves += reached
+    assert len(set(moves)) > 5
+    assert moving_axes((50, 41)) == ()  # columns of a table
 
 
 def test_a_variant_depends_on_its_seed_and_its_example_only(random: np.random.Generator) -> None:

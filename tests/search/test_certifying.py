@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tests.search.stage import Clock, baseline, job, numbered, trial
@@ -235,7 +237,8 @@ def test_a_prefix_holds_whole_groups_only() -> None:
     clock = Clock(step=1.0)
     work = job(_grouped(4000, 7), clock=clock)
     one = trial("one")
-    certifier = _certified(work, [one], until=60.0)
+    certifier = Certifier(work, replace(baseline(), example_s=1e-3), until=60.0)
+    certifier.run([one], Silence())
     assert one.certificate is not None
     assert certifier.count < len(work.splits.certify)
     assert one.certificate.n == certifier.count // 7

@@ -4,11 +4,11 @@ from dataclasses import astuple, replace
 
 import numpy as np
 import pytest
-from tests.search.stage import baseline, job
+from tests.search.stage import Clock, baseline, job
 
 from tradewind.budget import Budget
 from tradewind.search.settings import SearchSettings
-from tradewind.search.timetable import SHARES, timetable
+from tradewind.search.timetable import SHARES, certified_until, original_until, timetable
 
 
 @pytest.mark.parametrize("effort", list(SHARES))
@@ -58,3 +58,29 @@ def test_tests_of_a_quick_variant_leave_more_time_to_others() -> None:
     quick = timetable(work, slow, replace(slow, example_s=0.1 * slow.example_s))
     assert quick.screened > before.screened + 0.02
     assert timetable(work, slow, replace(slow, example_s=0.9 * slow.example_s)) == before
+
+
+def test_the_first_tests_come_before_the_race_where_variants_took_too_long() -> None:
+    clock = Clock(now=0.0)
+    work = job(time_s=100.0, clock=clock)
+    shares, original = (
+        SHARES["normal"],
+        replace(baseline(), example_s=4.0 / len(job().splits.certify)),
+    )
+    queue = [replace(original, example_s=original.example_s / 4, ready_s=2.0)] * 3
+    assert certified_until(work, shares, original, queue) == pytest.approx(80.0)
+    clock.now = 76.0
+    # the original, two variants and what it takes to compile them: 4 + 2 * (1 + 2) + 1 seconds
+    assert certified_until(work, shares, original, queue) == pytest.approx(76.0 + 1.3 * 11.0)
+    assert certified_until(work, shares, original, []) == pytest.approx(76.0 + 1.3 * 5.0)
+    clock.now = 89.0
+    assert certified_until(work, shares, original, queue) == pytest.approx(91.0)
+    clock.now = 99.0
+    assert certified_until(work, shares, original, queue) == pytest.approx(100.0)
+
+
+def test_the_original_leaves_time_to_those_that_are_tested() -> None:
+    slow = replace(baseline(), example_s=0.01)
+    assert original_until(10.0, 40.0, slow, 1000) == pytest.approx(23.0)  # 1.3 times what it needs
+    assert original_until(10.0, 40.0, slow, 100) == pytest.approx(20.0)
+    assert original_until(10.0, 40.0, slow, 10_000) == pytest.approx(28.0)

@@ -24,7 +24,7 @@ from tradewind.search.costs import COSTS, cost_of, no_gain
 from tradewind.search.job import Job
 from tradewind.search.labels import Labels
 from tradewind.search.progress import Progress
-from tradewind.search.timetable import timetable
+from tradewind.search.timetable import original_until, timetable
 from tradewind.search.trials import Trial
 from tradewind.tensors import Array
 
@@ -155,7 +155,10 @@ class Certifier:
         now = job.deadline.clock()
         with OnnxRuntime().compile(job.model) as runner:
             self._answers = job.answers(
-                runner, self._indices, baseline.load, now + (until - now) / 3
+                runner,
+                self._indices,
+                baseline.load,
+                original_until(now, until, baseline, len(self._indices)),
             )
         self._truth = (
             None if labels is None else labels.truth(self._answers, self._indices[: self.count])

@@ -87,6 +87,12 @@ class Job:
             return Observed(own)  # of another size, as images and sentences may be
         return Observed({name: np.concatenate([own[name], more[name]]) for name in own})
 
+    @property
+    def observable(self) -> int:
+        """How many examples `observe` can return."""
+        more = 0 if self.unlabelled is None else len(self.unlabelled)
+        return len(self.splits.calibrate) + more
+
     def sample(self) -> Tensors:
         """Return a few examples of the calibrate split, in a batch that the graph takes."""
         indices = self.splits.calibrate

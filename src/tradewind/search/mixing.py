@@ -115,6 +115,11 @@ def mixable(job: Job, trials: Sequence[Trial], baseline: Trial) -> Trial | None:
     return min(found, key=cost, default=None)
 
 
+def needs_healing(job: Job, trial: Trial) -> bool:
+    """Say whether a variant loses so much that its certificate is in danger."""
+    return trial.select is not None and trial.select.drop > NEAR * job.budget.max_drop
+
+
 class Mixer:
     """Looks for layers to return in what a search has made.
 
@@ -137,10 +142,6 @@ class Mixer:
         self._inputs = inputs
         self._quicker = quicker
 
-    def heals(self, trial: Trial) -> bool:
-        """Say whether a variant loses so much that its certificate is in danger."""
-        return trial.select is not None and trial.select.drop > NEAR * self._job.budget.max_drop
-
     def steps(self, trial: Trial, left_s: float) -> list[RevertLayers]:
         """Return what to make of an int8 variant, that with the fewest layers in float first.
 
@@ -159,8 +160,9 @@ class Mixer:
         until = clock() + min(MOST * job.settings.time_s, 0.5 * left_s)
         batches = self._batches(trial)
         times = layer_times(quantized, original, stage.engine, batches)
-        free = self._proven(faster_in_float(times), quantized, original, stage.engine, batches)
-        if not self.heals(trial):
+        free = faster_in_float(times)
+        free = self._proven(free, quantized, original, stage.engine, batches, until)
+        if not needs_healing(job, trial):
             return [RevertLayers(free)] if free else []
         effort = job.settings.effort
         seen = job.observe(max(EXAMPLES, job.fixed_batch or 1))
@@ -178,18 +180,20 @@ class Mixer:
         original: Model,
         engine: Engine,
         batches: Sequence[Tensors],
+        until: float,
     ) -> tuple[str, ...]:
         """Return the first of the layers that seem to save time, as many as certainly do together.
 
         Of many layers some always seem quicker, and each may slow its neighbours; so the whole
-        graph has to be, else that with half as many layers returned, and so on.
+        graph has to be, else that with half as many layers returned, and so on while there is
+        time.
         """
-        while free:
+        while free and self._job.deadline.clock() < until:
             mixed = RevertLayers(free).apply(quantized, Observed({}, original)).model
             if self._quicker(mixed, quantized, engine, batches):
-                break
+                return free
             free = free[: len(free) // 2]
-        return free
+        return ()
 
     def _batches(self, trial: Trial) -> list[Tensors]:
         """Return batches of the size that counts, enough to take about `_PROFILED_S`."""

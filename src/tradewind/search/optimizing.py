@@ -29,7 +29,7 @@ from tradewind.search.recalling import Recall
 from tradewind.search.reporting import check_reportable, report
 from tradewind.search.screening import Screen
 from tradewind.search.settings import Deadline, SearchSettings
-from tradewind.search.timetable import SHARES
+from tradewind.search.timetable import SHARES, certified_until
 from tradewind.search.trials import Trial
 from tradewind.search.trying import Attempts
 
@@ -236,13 +236,13 @@ class _Search:
         job = self._job
         self._told.begin("certifying", len(queue))
         self._told.step("original")
-        until = max(job.deadline.at(self._shares.certified), job.deadline.clock() + 1.0)
+        until = certified_until(job, self._shares, baseline, queue)
         Certifier(job, baseline, until).run(queue, self._told)
 
     def _ask(self, budget: int, baseline: Trial, queue: list[Trial]) -> Questions:
         job = self._job
         self._told.begin("looking where answers differ", len(queue))
-        until = max(job.deadline.at(self._shares.certified), job.deadline.clock() + 1.0)
+        until = certified_until(job, self._shares, baseline, queue)
         return find_questions(job, budget, baseline, queue, until, self._told)
 
     def _outcome(

@@ -21,6 +21,7 @@ from tradewind.search.certifying import OUT_OF_TIME, in_test_order
 from tradewind.search.job import Job
 from tradewind.search.labels import EXAMPLE, LABEL, differs
 from tradewind.search.progress import Progress
+from tradewind.search.timetable import original_until
 from tradewind.search.trials import Trial
 from tradewind.tensors import Array
 
@@ -68,7 +69,8 @@ def find_questions(
     indices = in_test_order(job)
     now = job.deadline.clock()
     with OnnxRuntime().compile(job.model) as runner:
-        original = job.answers(runner, indices, baseline.load, now + (until - now) / 3)
+        latest = original_until(now, until, baseline, len(indices))
+        original = job.answers(runner, indices, baseline.load, latest)
     indices = indices[: len(original)]
     asked = np.zeros(len(indices), np.bool_)
     pending: list[str] = []

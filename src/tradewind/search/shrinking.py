@@ -22,6 +22,12 @@ _ONLY = 0.7
 _FIRST, _SECOND = 0.6, 0.4
 """The same where there is time for two; the second has to do with what the first has left."""
 _LEAST_TRAINING_S = 10.0
+_LEARNED = 100_000
+"""Examples and variants of them that a student learns from at most where there are few of them;
+of more, so many rounds as `Distil` makes by itself."""
+_SELDOM = 4
+"""Rounds in which each variant comes once, where few examples have many variants."""
+_MOST_VARIANTS = 64
 _ENOUGH = 150_000
 """Answers of the teacher that a student of a quarter of the size is given, or it is not begun.
 Of ResNet-56 a fifth of the blocks was 68% right after 25,000, half of them 89% after 35,000."""
@@ -33,7 +39,9 @@ Recipe = tuple[Pass, ...]
 """Passes one after the other, from the graph that all variants start from."""
 
 
-def recipes(model: Model, effort: Effort, left_s: float, per_s: float) -> list[Recipe]:
+def recipes(
+    model: Model, effort: Effort, left_s: float, per_s: float, examples: int
+) -> list[Recipe]:
     """Return the smaller graphs to make, the likeliest to help first.
 
     Args:
@@ -42,6 +50,7 @@ def recipes(model: Model, effort: Effort, left_s: float, per_s: float) -> list[R
         left_s: seconds in which variants may be made.
         per_s: examples per second that the original answers; training is as much slower as its
             steps compute more.
+        examples: to learn from.
     """
     kinds = {node.op_type for node in model.graph.graph.all_nodes()}
     if kinds & set(_TREES):
@@ -55,7 +64,7 @@ def recipes(model: Model, effort: Effort, left_s: float, per_s: float) -> list[R
         keep, shares = 0.25, (_FIRST, _SECOND)
     else:
         keep, shares = 0.5, (_ONLY, _ONLY)
-    long, brief = (Distil(time_s=max(share * left_s, _LEAST_TRAINING_S)) for share in shares)
+    long, brief = (_training(share * left_s, examples) for share in shares)
     return [(_fewer_blocks(keep), long), (PruneChannels(keep=keep), brief)]
 
 
@@ -80,6 +89,16 @@ def again(recipe: Recipe, left_s: float) -> Recipe:
 def _fewer_blocks(keep: float) -> DropBlocks:
     """Return the pass with few examples: what is left of the time is better spent on looking."""
     return DropBlocks(keep=keep, judged_on=32, examples=300)
+
+
+def _training(time_s: float, examples: int) -> Distil:
+    """Return training for some time; of few examples more variants are made, and more rounds."""
+    usual = Distil(time_s=max(time_s, _LEAST_TRAINING_S))
+    epochs = max(_LEARNED // max(examples, 1), usual.epochs)
+    if epochs == usual.epochs:
+        return usual
+    variants = min(max(epochs // _SELDOM, usual.variants), _MOST_VARIANTS)
+    return replace(usual, epochs=epochs, variants=variants)
 
 
 def _seen(keep: float, time_s: float, per_s: float) -> float:

@@ -1,5 +1,6 @@
 """When each stage of a search has to end."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tradewind.search.finals import Pace
@@ -33,7 +34,12 @@ _TESTS = 3.0
 _ENTRANTS, _ROUNDS = 5, 20
 """Of a race that tells finalists apart, as they usually are."""
 _COMPILING_S = 1.0
-"""What it takes to make ready what is tested, and what is timed."""
+"""What it takes to make ready what is tested, and what is timed, where nothing else is known."""
+_AMPLE = 1.3
+"""Times the estimate that tests are given, as long as the race keeps `_RACED`."""
+_RACED = 0.04
+_LEAST_OF_ORIGINAL, _MOST_OF_ORIGINAL = 1 / 3, 0.6
+"""Of the time for tests, what the original's own answers may take."""
 
 
 def timetable(job: Job, baseline: Trial, best: Trial | None = None) -> Shares:
@@ -51,6 +57,7 @@ def timetable(job: Job, baseline: Trial, best: Trial | None = None) -> Shares:
     share = 1.0 if best is None else best.example_s / baseline.example_s
     tested = min(1.0 + _TESTS * share, _TESTED)
     testing_s = tested * len(job.splits.certify) * baseline.example_s + _COMPILING_S
+    testing_s += 0.0 if best is None else best.ready_s
     certified = max(least.timed - timing_s / job.settings.time_s, least.certified)
     settled = max(certified - testing_s / job.settings.time_s, least.settled)
     # where answers per second count, the load of each is settled when it is looked at
@@ -58,3 +65,36 @@ def timetable(job: Job, baseline: Trial, best: Trial | None = None) -> Shares:
     cascaded = settled - settling
     screened = cascaded - (least.cascaded - least.screened)
     return Shares(screened, cascaded, settled, certified, least.timed)
+
+
+def certified_until(job: Job, shares: Shares, baseline: Trial, queue: Sequence[Trial]) -> float:
+    """Return the clock's reading at which tests must end.
+
+    A promise is worth more than a narrower interval of its gain: where trying variants took
+    longer than it should have, the first two tests come before the race.
+
+    Args:
+        job: the search.
+        shares: when each stage should end.
+        baseline: the original.
+        queue: what will be tested.
+    """
+    clock, deadline, count = job.deadline.clock(), job.deadline, len(job.splits.certify)
+    needed_s = count * baseline.example_s + _COMPILING_S
+    needed_s += sum(count * one.example_s + one.ready_s for one in queue[:2])
+    latest = min(clock + _AMPLE * needed_s, deadline.at(shares.timed - _RACED))
+    return max(deadline.at(shares.certified), latest, clock + 1.0)
+
+
+def original_until(now: float, until: float, baseline: Trial, count: int) -> float:
+    """Return the clock's reading at which the original must have answered.
+
+    Args:
+        now: the clock's reading.
+        until: that at which all tests must end.
+        baseline: the original.
+        count: examples that it is asked.
+    """
+    left_s, wanted_s = until - now, _AMPLE * count * baseline.example_s
+    least_s, most_s = _LEAST_OF_ORIGINAL * left_s, _MOST_OF_ORIGINAL * left_s
+    return now + min(max(wanted_s, least_s), most_s)

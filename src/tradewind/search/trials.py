@@ -61,6 +61,7 @@ class Trial:
     example_s: float  # quick estimate of wall time per example under `load`
     cpu_s: float  # quick estimate of CPU time per example under `load`
     name: str = ""
+    ready_s: float = 0.0  # what it took to compile, where that was seen
     is_baseline: bool = False
     select: Paired | None = None
     seen: Seen | None = None  # on the select split

@@ -14,7 +14,7 @@ from tradewind.search.comparing import at_another_threshold
 from tradewind.search.costs import cost_of
 from tradewind.search.job import Job
 from tradewind.search.making import Maker
-from tradewind.search.mixing import NEAR, Mixer, mixable
+from tradewind.search.mixing import NEAR, Mixer, mixable, needs_healing
 from tradewind.search.progress import Progress
 from tradewind.search.screening import Screen, reason_of
 from tradewind.search.shrinking import Recipe, again, has_time, limit_s, recipes, within
@@ -87,7 +87,7 @@ class Attempts:
         self._extend((self.shares.settled + self.shares.certified) / 2)
         base, troubles = maker.base(max(self._left_s, _LEAST_S))
         self.refused += [Refusal("fold", trouble.splitlines()[0]) for trouble in troubles]
-        is_hurried = job.settings.patience < 1
+        is_hurried = self._is_hurried
         likely = quantizers(job.model, "quick", job.hardware, is_hurried=is_hurried)
         # int8 gains more than another engine: where it takes little time, it goes first
         attends_first = bool(likely) and isinstance(likely[0], QuantizeNNCF)
@@ -114,6 +114,11 @@ class Attempts:
         self._try_cascades()
 
     @property
+    def _is_hurried(self) -> bool:
+        """Whether time is short enough for timings to be shorter too."""
+        return self._job.settings.patience < 1
+
+    @property
     def _left_s(self) -> float:
         """Seconds in which variants may be made."""
         return self._job.deadline.left_s(self._until)
@@ -128,8 +133,9 @@ class Attempts:
     def _shrink(self, maker: Maker, base: Graph, likely: Sequence[Pass]) -> None:
         """Make smaller graphs, and of those that keep the promise by themselves smaller ones."""
         graph = base
-        per_s = 1 / self._screen.baseline.trial.example_s
-        for first in recipes(self._job.model, self._job.settings.effort, self._left_s, per_s):
+        job, per_s = self._job, 1 / self._screen.baseline.trial.example_s
+        effort, examples = job.settings.effort, job.observable
+        for first in recipes(job.model, effort, self._left_s, per_s, examples):
             if any(type(step) is type(first[0]) for step in graph.steps):
                 continue  # more of it was cut than this recipe would, with success
             recipe = first
@@ -321,6 +327,8 @@ class Attempts:
         trial = mixable(self._job, self.trials, self._screen.baseline.trial)
         if trial is None or self._left_s <= _LEAST_S or trial.name in self._mixed:
             return
+        if self._is_hurried and not needs_healing(self._job, trial):
+            return  # what it may save is worth less than another variant
         self._mixed.add(trial.name)
         self._told.step(f"{trial.name}, layer by layer")
         try:

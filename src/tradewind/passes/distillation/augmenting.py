@@ -8,7 +8,9 @@ import numpy as np
 from tradewind.tensors import Array
 
 _REACH = 8
-"""A shift moves an image by up to one part in so many of its size."""
+"""A shift moves an image or a signal by up to one part in so many of its size."""
+_LEAST_SIGNAL = 256
+"""Points along the last axis from which on an input may be a signal."""
 
 
 @final
@@ -17,9 +19,9 @@ class Augmentation:
     """How variants of one input are made.
 
     Args:
-        axes: of height and width in the input; empty when it is no image.
+        axes: of height and width in an image, of time in a signal; empty when it is neither.
         flips: whether images are mirrored left to right.
-        shifts: whether images are moved; what comes in is the mirror image of the edge.
+        shifts: whether they are moved; what comes in is the mirror image of the edge.
         noise: standard deviation of what is added, for each element; None for nothing.
         mixes: share of examples that are blended with another one.
     """
@@ -29,6 +31,11 @@ class Augmentation:
     shifts: bool = False
     noise: Array | None = None
     mixes: float = 0.0
+
+    @property
+    def is_image(self) -> bool:
+        """Whether there are height and width."""
+        return len(self.axes) == 2
 
     @property
     def changes(self) -> list[str]:
@@ -71,6 +78,8 @@ class Augmentation:
     def _moved(self, images: Array, is_flipped: Array, moves: Array) -> Array:
         if not self.flips and not self.shifts:
             return images
+        if not self.is_image:
+            return _shifted(images, moves[:, 0])
         height, width = (images.shape[axis] for axis in self.axes)
         down, right = np.arange(height)[None], np.arange(width)[None]
         if self.shifts:
@@ -85,6 +94,16 @@ class Augmentation:
         else:
             moved = images[first, :, down, right].transpose(0, 3, 1, 2)
         return moved
+
+
+def _shifted(signals: Array, moves: Array) -> Array:
+    """Return signals moved along their last axis, by shares of the farthest that they may."""
+    size = signals.shape[-1]
+    steps = np.rint(moves * (size // _REACH)).astype(int)
+    places = _mirrored(np.arange(size) + steps[:, None], size)
+    places = places.reshape(len(signals), *(1,) * (signals.ndim - 2), size)
+    moved: Array = np.take_along_axis(signals, places, axis=-1)
+    return moved
 
 
 def joined(one: Augmentation, other: Augmentation) -> Augmentation:
@@ -105,8 +124,13 @@ def _mirrored(places: Array, size: int) -> Array:
     return np.where(turned < size, turned, period - turned)
 
 
-def image_axes(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Return where an input [examples, ...] has height and width; nothing when it is no image."""
+def moving_axes(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return along which axes an input [examples, ...] may be moved.
+
+    Those of height and width in an image, that of time in a signal; none in what is neither.
+    """
+    if len(shape) in (2, 3) and shape[-1] >= _LEAST_SIGNAL:
+        return (len(shape) - 1,)
     if len(shape) != 4:
         return ()
     if shape[1] in (1, 3, 4) and min(shape[2:]) >= _REACH:

@@ -177,12 +177,13 @@ class Course:
         """Train a student; it ends with the weights that answered best, the first among them."""
         done, best = self._start(student)
         began = saved = time.monotonic() - done.spent_s
-        look = max(self.steps // _LOOKS, 1)
+        looked = self._share(done)
         for batches in self.lessons.batches(done.at):
             done = replace(done, spent_s=time.monotonic() - began)
-            share = max(done.at / self.steps, done.spent_s / max(self.time_s, 1e-9))
+            share = self._share(done)
             is_over = share >= 1 or done.looks >= _PATIENCE or done.best.loss < _PERFECT_LOSS
-            if is_over or (done.at and done.at % look == 0):
+            if is_over or int(share * _LOOKS) > int(looked * _LOOKS):
+                looked = share
                 found = self.exam.standing(student) if done.at else done.first
                 done = replace(done, looks=done.looks + 1)
                 if found.rank > done.best.rank:
@@ -198,6 +199,10 @@ class Course:
         if self.checkpoint is not None:
             self.checkpoint.unlink(missing_ok=True)
         return done
+
+    def _share(self, done: Progress) -> float:
+        """Return how much of the course is over, by steps or by time."""
+        return max(done.at / self.steps, done.spent_s / max(self.time_s, 1e-9))
 
     def _start(self, student: Student) -> tuple[Progress, dict[str, Any]]:
         """Return where to go on with the best weights so far: a checkpoint's, or the beginning."""

@@ -11,7 +11,7 @@ from tradewind.engines import ENGINES
 from tradewind.errors import PassError, TradewindError
 from tradewind.model import Model
 from tradewind.passes.contract import Observed
-from tradewind.passes.distillation.augmenting import Augmentation, image_axes, joined
+from tradewind.passes.distillation.augmenting import Augmentation, joined, moving_axes
 from tradewind.passes.distillation.targets import Target
 from tradewind.runners import Runner
 from tradewind.tensors import Array, Tensors
@@ -116,7 +116,7 @@ def choose_augmentations(
     for name, array in seen.inputs.items():
         if array.ndim == 0 or array.dtype not in (np.float32, np.float64):
             continue
-        kept = Augmentation(image_axes(array.shape))
+        kept = Augmentation(moving_axes(array.shape))
         for candidate in _candidates(array, kept):
             answers = answer(Variants(seen, {name: candidate}, seed).inputs(rows, 1))
             if all(
@@ -125,15 +125,16 @@ def choose_augmentations(
             ):
                 kept = joined(kept, candidate)
         # a blend has no answer of its own to keep: the teacher's is the target
-        found[name] = kept if kept.axes else replace(kept, mixes=_BLENDED)
+        found[name] = kept if kept.is_image else replace(kept, mixes=_BLENDED)
     return found
 
 
 def _candidates(array: Array, plain: Augmentation) -> list[Augmentation]:
     """Return single changes to try."""
-    if plain.axes:
-        return [replace(plain, flips=True), replace(plain, shifts=True)]
-    return [replace(plain, noise=(array.std(0) * _NOISE).astype(array.dtype))]
+    shifts = [replace(plain, shifts=True)] if plain.axes else []
+    if plain.is_image:
+        return [replace(plain, flips=True), *shifts]
+    return [*shifts, replace(plain, noise=(array.std(0) * _NOISE).astype(array.dtype))]
 
 
 @final

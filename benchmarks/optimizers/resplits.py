@@ -1,0 +1,236 @@
+"""How often a certificate is wrong, on the answers of real variants of real models.
+
+    python benchmarks/optimizers/run.py resplits [--only NAME ...] [--resplits 1000]
+
+All answers to the examples that no optimizer calibrated on are taken as the whole world, so that
+what each variant loses is known. From this world the select and the certify split are drawn anew
+(with replacement, so that the draws are independent), and certified as a search does it: in the
+order of the probability to pass on the select split, until the first failure. A certificate is
+false where the world says that more is lost than allowed. Then each variant alone is tested with
+exactly what it loses as its budget, where any certificate is false, and 5% are allowed to be.
+
+It takes what a comparison has kept under WORK: the files of other optimizers, and Tradewind's
+bundles with all their variants.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import final
+
+import numpy as np
+from benchmarks.optimizers.artefacts import Setting, opened
+from benchmarks.optimizers.judging import BATCH
+from benchmarks.optimizers.peers import PEERS, attempt
+from benchmarks.optimizers.prepared import CONFIDENCE, MAX_DROP, OBJECTIVES, Prepared, prepare
+from benchmarks.optimizers.suite import SUITE
+
+from tradewind.budget import Budget
+from tradewind.bundle import open_bundle
+from tradewind.errors import TradewindError
+from tradewind.evidence import (
+    Paired,
+    PairedCounts,
+    PairedLosses,
+    fixed_sequence,
+    passing_probability,
+)
+from tradewind.importers.environments import home
+from tradewind.measure import collect
+from tradewind.runners import Runner
+from tradewind.search.certifying import certify
+from tradewind.tensors import Array
+
+DEFAULT_DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
+
+
+@final
+@dataclass(frozen=True)
+class World:
+    """What the original and its variants did on all examples.
+
+    Args:
+        metric: what may be lost.
+        is_exact: whether every loss is 0 or 1.
+        has_truth: whether labels told right from wrong, rather than the original.
+        before: float64[n], losses of the original.
+        after: of each variant by name, float64[n].
+        selected: examples of a select split.
+        certified: examples of a certify split.
+    """
+
+    metric: str
+    is_exact: bool
+    has_truth: bool
+    before: Array
+    after: Mapping[str, Array]
+    selected: int
+    certified: int
+
+    def lost(self, name: str) -> float:
+        """Return what a variant loses."""
+        return float(np.mean(self.after[name] - self.before))
+
+    def paired(self, name: str, rows: Array) -> Paired:
+        """Return what a variant did on some examples, as a test takes it."""
+        before, after = self.before[rows], self.after[name][rows]
+        if self.is_exact:
+            return PairedCounts.from_correct(before < 0.5, after < 0.5)
+        return PairedLosses(after - before)
+
+    def budget(self, max_drop: float) -> Budget:
+        """Return a promise about this metric."""
+        return Budget(metric=self.metric, max_drop=max_drop, confidence=CONFIDENCE)
+
+
+@final
+@dataclass(frozen=True)
+class Tally:
+    """What came out of all draws.
+
+    Args:
+        draws: how many there were.
+        false: those in which anything was certified that loses more than allowed.
+        granted: of each variant, the share of draws in which it was certified in its turn.
+        at_boundary: of each that loses anything, the share of draws in which it was certified
+            alone with what it loses as its budget.
+    """
+
+    draws: int
+    false: int
+    granted: dict[str, float]
+    at_boundary: dict[str, float]
+
+
+def tally(world: World, draws: int, random: np.random.Generator) -> Tally:
+    """Certify again and again on examples drawn anew."""
+    lost = {name: world.lost(name) for name in world.after}
+    granted, boundary = dict.fromkeys(lost, 0), {name: 0 for name in lost if lost[name] > 0}
+    false = 0
+    for _ in range(draws):
+        select, rows = (
+            random.integers(len(world.before), size=size)
+            for size in (world.selected, world.certified)
+        )
+        passed = certified_in_turn(world, select, rows)
+        false += any(lost[name] > MAX_DROP for name in passed)
+        for name in passed:
+            granted[name] += 1
+        for name in boundary:
+            found = certify(
+                world.paired(name, rows), world.budget(lost[name]), has_truth=world.has_truth
+            )
+            boundary[name] += found.certified
+    return Tally(
+        draws,
+        false,
+        {name: count / draws for name, count in granted.items()},
+        {name: count / draws for name, count in boundary.items()},
+    )
+
+
+def certified_in_turn(world: World, select: Array, rows: Array) -> list[str]:
+    """Return what is certified on `rows`, tested in the order that `select` gives."""
+    order = sorted(
+        world.after,
+        key=lambda name: (
+            -round(
+                passing_probability(world.paired(name, select), len(rows), MAX_DROP, CONFIDENCE), 2
+            )
+        ),
+    )
+    budget = world.budget(MAX_DROP)
+    found = (
+        certify(world.paired(name, rows), budget, has_truth=world.has_truth).p_value
+        for name in order
+    )
+    return order[: fixed_sequence(found, 1.0 - CONFIDENCE)]
+
+
+def world_of(prepared: Prepared) -> World:
+    """Ask the original and everything that was made of it about all examples."""
+    splits, metric, labels = prepared.splits, prepared.metric, prepared.dataset.labels
+    rows = np.concatenate([splits.select, splits.certify])
+    size = prepared.model.signature.fixed_batch or BATCH
+    original = prepared.original(rows)
+    has_truth = metric.takes_labels and labels is not None
+    truth = labels[rows] if has_truth and labels is not None else original
+    after = {}
+    for name, runner in _made(prepared, size):
+        with runner:
+            answers = collect(runner, prepared.dataset.batches(rows, size), metric, size)
+        after[name] = metric.losses(answers, truth)
+    return World(
+        metric.name,
+        metric.is_exact,
+        has_truth,
+        metric.losses(original, truth),
+        after,
+        len(splits.select),
+        len(splits.certify),
+    )
+
+
+def _made(prepared: Prepared, size: int) -> Iterator[tuple[str, Runner]]:
+    """Yield everything that answers, the original left out."""
+    for peer in PEERS[1:]:
+        file = attempt(peer, prepared, print, 0.0, is_reused=True).file
+        if file is not None:
+            setting = Setting(peer.runtime, size, threads=1)
+            try:
+                yield peer.name, opened(Path(file), prepared.model.signature, setting)
+            except Exception as error:  # a runtime raises whatever it likes
+                print(f"{peer.name} does not run: {str(error).splitlines()[0][:200]}")
+    for objective in OBJECTIVES:
+        bundle = open_bundle(prepared.folder / f"{objective}.tw")
+        for record in bundle.manifest.variants:
+            if not record.is_kept or not record.passes:
+                continue  # told only, or the original
+            try:
+                yield f"{record.variant}, {objective}", bundle.compile(record)
+            except TradewindError as error:
+                print(f"{record.variant} does not run: {str(error).splitlines()[0][:200]}")
+
+
+def main() -> int:
+    """Run the cases that were asked for, and print a table."""
+    given = _arguments()
+    if not given.data.is_dir():
+        print(f"{given.data}: expected the folder of models and data, got none.", file=sys.stderr)
+        return 2
+    work = given.work or home() / "optimizers"
+    seed = int.from_bytes(np.random.SeedSequence().generate_state(1).tobytes(), "little")
+    print(f"seed {seed}, {given.resplits:,} draws for each model\n")
+    print("| model | variants | beyond 1% | false | at the boundary: mean, most | seconds |")
+    print("|---|---|---|---|---|---|", flush=True)
+    for case in [case for case in SUITE if not given.only or case.name in given.only]:
+        begin = time.monotonic()
+        world = world_of(prepare(case, given.data, work, 0))
+        found = tally(world, given.resplits, np.random.default_rng(seed))
+        beyond = sum(world.lost(name) > MAX_DROP for name in world.after)
+        rates = list(found.at_boundary.values()) or [0.0]
+        print(
+            f"| {case.title} | {len(world.after)} | {beyond} | {found.false / found.draws:.1%} | "
+            f"{np.mean(rates):.1%}, {max(rates):.1%} | {time.monotonic() - begin:.0f} |",
+            flush=True,
+        )
+    return 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    names = [case.name for case in SUITE]
+    parser.add_argument("--data", type=Path, default=DEFAULT_DATA)
+    parser.add_argument("--work", type=Path, help="of a comparison; under TRADEWIND_HOME")
+    parser.add_argument("--only", nargs="+", choices=names, default=[], metavar="NAME")
+    parser.add_argument("--resplits", type=int, default=1000)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
