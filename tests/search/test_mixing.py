@@ -197,6 +197,32 @@ def test_what_keeps_the_promise_is_left_alone_unless_it_is_quicker_with_layers_i
     assert asked == [(mixed, graph.model)]
 
 
+def test_what_is_not_shown_in_time_stays_as_it_is(random: np.random.Generator) -> None:
+    work, maker, graph = _work(random, 5, 1, Budget(max_drop=0.02))
+    clock = cast(Clock, work.deadline.clock)
+
+    def quicker(*asked: object) -> bool:
+        clock.now += LONG_S
+        return False
+
+    mixer = Mixer(work, maker, _inputs(work), quicker)
+    began = clock.now
+    all_faster = Told((9e-6, 8e-6, 7e-6, 6e-6, 5e-6), (1e-6,) * 5)
+    assert mixer.steps(_trial(graph, all_faster, 0), LONG_S) == []
+    assert clock.now == began + LONG_S  # asked once
+
+
+def test_in_a_short_search_layers_return_to_heal_only(random: np.random.Generator) -> None:
+    work, maker, graph = _work(random, 4, 2, Budget(max_drop=0.02))
+    work = replace(work, settings=replace(work.settings, time_s=60.0))
+    for drop, is_mixed in ((2, False), (300, True)):
+        one = _trial(graph, OnnxRuntime(), drop)
+        attempts = Attempts(work, cast(Screen, WithInputs(work, _baseline(one))), Silence())
+        attempts.trials.append(one)
+        attempts._mix(maker)
+        assert bool(attempts._mixed) == is_mixed
+
+
 def test_a_graph_is_not_quicker_than_one_with_a_tenth_of_its_layers(
     random: np.random.Generator,
 ) -> None:
