@@ -133,9 +133,8 @@ class Attempts:
     def _shrink(self, maker: Maker, base: Graph, likely: Sequence[Pass]) -> None:
         """Make smaller graphs, and of those that keep the promise by themselves smaller ones."""
         graph = base
-        job, per_s = self._job, 1 / self._screen.baseline.trial.example_s
-        effort, examples = job.settings.effort, job.observable
-        for first in recipes(job.model, effort, self._left_s, per_s, examples):
+        job = self._job
+        for first in recipes(job.model, job.settings.effort, self._left_s, job.observable):
             if any(type(step) is type(first[0]) for step in graph.steps):
                 continue  # more of it was cut than this recipe would, with success
             recipe = first
