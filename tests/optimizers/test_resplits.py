@@ -11,12 +11,10 @@ def world(random: np.random.Generator, *, has_truth: bool, is_exact: bool = True
     count = 3000
     before = (random.random(count) < 0.1 * has_truth).astype(float)
     after = {}
+    loss = 1.0 if is_exact else 0.5
     for name, worse in {"same": 0.0, "just beyond": MAX_DROP + 0.002, "far": 0.1}.items():
-        rows = np.flatnonzero(before == 0)[: round(worse * count)]
         after[name] = before.copy()
-        after[name][rows] = 1.0 if is_exact else random.random(len(rows))
-    if not is_exact:
-        after["just beyond"] *= (MAX_DROP + 0.002) / np.mean(after["just beyond"])
+        after[name][np.flatnonzero(before == 0)[: round(worse / loss * count)]] = loss
     return World(
         "accuracy" if has_truth else "agreement", is_exact, has_truth, before, after, 600, 2000
     )

@@ -164,14 +164,14 @@ def test_a_smaller_graph_is_quantized_as_the_best_one_was(random: np.random.Gene
     cheap = attempts.trials[0]
     graph, engine = cheap.plan.last.graph, cheap.plan.last.engine
     cheap.plan = Plan.alone(replace(graph, steps=(DropBlocks(), likely[-1])), engine)
-    assert attempts._best_quantizer(likely) == likely[-1]
+    assert attempts._prospects.best_quantizer(likely) == likely[-1]
     # where the original is the quickest, int8 does not pay
     exact = baseline()
     exact.latency_s = cheap.latency_s / 2
     attempts.trials.append(exact)
-    assert attempts._best_quantizer(likely) is None
+    assert attempts._prospects.best_quantizer(likely) is None
     attempts.trials.clear()
-    assert attempts._best_quantizer(likely) == likely[0]
+    assert attempts._prospects.best_quantizer(likely) == likely[0]
 
 
 class _Cutting:

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 
 from tradewind.bundle import CASCADE, Refusal
-from tradewind.engines import Engine, OnnxRuntime
+from tradewind.engines import Engine
 from tradewind.errors import TradewindError
-from tradewind.model import Model
 from tradewind.passes import Pass, QuantizeNNCF
 from tradewind.search.candidates import Graph, quantizers, variant_name
 from tradewind.search.cascades import Proposal, propose
@@ -14,8 +13,9 @@ from tradewind.search.comparing import at_another_threshold
 from tradewind.search.costs import cost_of
 from tradewind.search.job import Job
 from tradewind.search.making import Maker
-from tradewind.search.mixing import NEAR, Mixer, mixable, needs_healing
+from tradewind.search.mixing import Mixer, mixable, needs_healing
 from tradewind.search.progress import Progress
+from tradewind.search.prospects import QUANTIZES, Prospects
 from tradewind.search.screening import Screen, reason_of
 from tradewind.search.shrinking import Recipe, again, has_time, limit_s, recipes, within
 from tradewind.search.timetable import timetable
@@ -25,19 +25,9 @@ _LEAST_S = 1.0
 _NO_TIME = "not tried: time ran out"
 _NO_CASCADE = "none would be cheaper than the best variant alone and keep the promise"
 
-_QUANTIZES = "quantize"
-"""How the names of the passes begin that end in whole numbers."""
 
 FAR_TOO_SLOW = 4.0
 """int8 gains about so much at best: an engine that is slower by more will not make up for it."""
-
-MUCH, AHEAD = 0.67, 1.15
-"""int8 that costs less than so much of the original gains much; an engine on which int8 costs so
-many times as much as on another is behind."""
-
-TEACHER_LOSS, TEACHER_COST = 0.005, 0.7
-"""What may be lost on the select split, and in what share of the original's time one has to
-answer, to teach in its place."""
 
 
 class Attempts:
@@ -97,10 +87,10 @@ class Attempts:
         if attends_first:
             self._quantize(maker, base, likely[:1])
         # what NNCF makes of attention, others rarely surpass
-        if not (attends_first and is_hurried and self._is_good):
+        if not (attends_first and is_hurried and self._prospects.is_good):
             self._quantize(maker, base, likely[1:])
         self._mix(maker)
-        maker.teacher = self._teacher()
+        maker.teacher = self._prospects.teacher()
         self._shrink(maker, base, likely)
         self._look_again()
         effort = job.settings.effort
@@ -112,6 +102,11 @@ class Attempts:
             self._look(base)
         self._look_again()
         self._try_cascades()
+
+    @property
+    def _prospects(self) -> Prospects:
+        """What was seen until now says."""
+        return Prospects(self._job, self._screen.baseline.trial, self.trials)
 
     @property
     def _is_hurried(self) -> bool:
@@ -142,22 +137,12 @@ class Attempts:
                 if not has_time(recipe, self._left_s):
                     self._refuse_untried(_named(graph, recipe))
                     break
-                made = self._make(maker, graph, recipe, quantizer=self._best_quantizer(likely))
-                if made is None or not self._holds(made):
+                made = self._make(
+                    maker, graph, recipe, quantizer=self._prospects.best_quantizer(likely)
+                )
+                if made is None or not self._prospects.holds(made):
                     break
                 graph, recipe = made, again(recipe, self._left_s)
-
-    def _holds(self, graph: Graph) -> bool:
-        """Say whether what was made of a graph loses so little that more may be cut."""
-        most = NEAR * self._job.budget.max_drop
-        return any(
-            trial.select.drop <= most
-            for trial in self.trials
-            if trial.select is not None
-            and not trial.refusals
-            and not trial.plan.is_cascade
-            and trial.plan.last.graph.steps[: len(graph.steps)] == graph.steps
-        )
 
     def _make(
         self,
@@ -202,54 +187,18 @@ class Attempts:
 
     def _limit_s(self, step: Pass, recipe: Recipe) -> float:
         """Return the seconds for one pass; smaller graphs leave some for what comes after."""
-        is_alone = len(recipe) == 1 and recipe[0].name.startswith(_QUANTIZES)
+        is_alone = len(recipe) == 1 and recipe[0].name.startswith(QUANTIZES)
         return self._left_s if is_alone else limit_s(step, self._left_s)
-
-    def _best_quantizer(self, likely: Sequence[Pass]) -> Pass | None:
-        """Return what made the cheapest graph until now; None where int8 does not pay here."""
-        cost = cost_of(self._job)
-        quick = sorted((one for one in self.trials if not one.refusals), key=cost)
-        if not quick:
-            return likely[0] if likely else None
-        steps = quick[0].plan.last.graph.steps
-        found = [step for step in steps if step.name.startswith(_QUANTIZES)]
-        return found[-1] if found else None
-
-    def _teacher(self) -> Model:
-        """Return what students are trained by: the original, or who stands in for it.
-
-        Most of the time of short training goes into the teacher's answers. What loses next to
-        nothing against the original and answers far sooner is as good a teacher.
-        """
-        original = self._screen.baseline.trial
-        close = [
-            one
-            for one in self.trials
-            if one.select is not None
-            and one.select.drop < TEACHER_LOSS
-            and one.example_s < TEACHER_COST * original.example_s
-        ]
-        best = min(close, key=lambda one: one.example_s, default=original)
-        return best.plan.last.graph.model
 
     def _look(self, graph: Graph, engine: str = "") -> None:
         """Screen one graph on every engine, or on those of one name."""
-        for engines in sorted(self._screen.engines(graph), key=self._place):
+        for engines in sorted(self._screen.engines(graph), key=self._prospects.place):
             if engine not in ("", engines[0].name):
                 continue
-            if self._can_wait(graph, engines[0]):
+            if self._prospects.can_wait(graph, engines[0]):
                 self._later.append((graph, engines))
             else:
                 self._look_on(graph, engines)
-
-    def _place(self, engines: list[Engine]) -> tuple[bool, bool]:
-        """Return what the order is sorted by in which engines are looked at.
-
-        What computes with fewer bits is likelier to be ahead; and where answers per second count,
-        OpenVINO, whose streams share one graph.
-        """
-        is_default = isinstance(engines[0], OnnxRuntime)
-        return _is_exact(engines), is_default and self._job.budget.decides_under_load
 
     def _look_on(self, graph: Graph, engines: list[Engine]) -> None:
         """Screen one graph on one engine."""
@@ -257,7 +206,7 @@ class Attempts:
         if not self._screen.has_time:
             self._refuse_untried(name)
             return
-        slower = self._slower_on(engines[0].name)
+        slower = self._prospects.slower_on(engines[0].name)
         if not graph.is_exact and slower > FAR_TOO_SLOW:
             why = f"the original takes {slower:.1f} times as long on this engine"
             self.refused.append(Refusal(name, why))
@@ -271,55 +220,11 @@ class Attempts:
         if trial.plan != self._screen.baseline.trial.plan:
             self._keep(trial)
 
-    def _can_wait(self, graph: Graph, engine: Engine) -> bool:
-        """Say whether something else is likelier to help.
-
-        Where int8 gains much and loses next to nothing, the graph in float will not catch up with
-        it; nor will one engine with another that was clearly ahead with int8 before, nor what
-        computes the rest of the same graph in more bits. Where answers per second count, ONNX
-        Runtime rarely passes what gains much on OpenVINO.
-        """
-        if not self._is_good or graph.is_exact:
-            return self._is_good
-        cost = cost_of(self._job)
-        rounded = [(cost(one), one.plan.last) for one in self.trials if not one.is_original]
-        if any(
-            stage.engine.name == engine.name and stage.graph.model.digest == graph.model.digest
-            for _, stage in rounded
-        ):
-            return True
-        here = [found for found, stage in rounded if stage.engine.name == engine.name]
-        if not here:
-            return isinstance(engine, OnnxRuntime) and self._job.budget.decides_under_load
-        return min(here) > AHEAD * min(found for found, _ in rounded)
-
-    @property
-    def _is_good(self) -> bool:
-        """Whether int8 was seen to gain much and to lose next to nothing."""
-        cost, baseline = cost_of(self._job), self._screen.baseline.trial
-        return any(
-            one.select is not None
-            and one.select.drop < self._job.budget.max_drop / 2
-            and cost(one) < MUCH * cost(baseline)
-            for one in self.trials
-            if not one.is_original
-        )
-
     def _look_again(self) -> None:
         """Look at what could wait."""
         waiting, self._later = self._later, []
         for graph, engines in waiting:
             self._look_on(graph, engines)
-
-    def _slower_on(self, engine: str) -> float:
-        """Return how much slower the original is on an engine, in its best arithmetic there."""
-        cost, baseline = cost_of(self._job), self._screen.baseline.trial
-        seen = [
-            cost(one) / cost(baseline)
-            for one in self.trials
-            if one.plan.last.engine.name == engine and one.plan.last.graph.is_exact
-        ]
-        return min(seen, default=0.0)
 
     def _mix(self, maker: Maker) -> None:
         """Return layers of the best int8 graph to float, where that heals it or saves time."""
@@ -398,8 +303,3 @@ class Attempts:
 def _named(base: Graph, recipe: Recipe) -> str:
     """Return what a graph would be called after some more passes."""
     return Graph((*base.steps, *recipe), base.model, "").label
-
-
-def _is_exact(engines: list[Engine]) -> bool:
-    """Say whether engines compute in 32 bits."""
-    return getattr(engines[0], "precision", "f32") == "f32"
