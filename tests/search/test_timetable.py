@@ -60,23 +60,25 @@ def test_tests_of_a_quick_variant_leave_more_time_to_others() -> None:
     assert timetable(work, slow, replace(slow, example_s=0.9 * slow.example_s)) == before
 
 
-def test_the_first_tests_come_before_the_race_where_variants_took_too_long() -> None:
+def test_tests_come_before_the_race_where_variants_took_too_long() -> None:
     clock = Clock(now=0.0)
-    work = job(time_s=100.0, clock=clock)
-    shares, original = (
-        SHARES["normal"],
-        replace(baseline(), example_s=4.0 / len(job().splits.certify)),
-    )
-    queue = [replace(original, example_s=original.example_s / 4, ready_s=2.0)] * 3
-    assert certified_until(work, shares, original, queue) == pytest.approx(80.0)
-    clock.now = 76.0
-    # the original, two variants and what it takes to compile them: 4 + 2 * (1 + 2) + 1 seconds
-    assert certified_until(work, shares, original, queue) == pytest.approx(76.0 + 1.3 * 11.0)
-    assert certified_until(work, shares, original, []) == pytest.approx(76.0 + 1.3 * 5.0)
-    clock.now = 89.0
-    assert certified_until(work, shares, original, queue) == pytest.approx(91.0)
-    clock.now = 99.0
-    assert certified_until(work, shares, original, queue) == pytest.approx(100.0)
+    work, shares = job(time_s=100.0, clock=clock), SHARES["normal"]
+    original = replace(baseline(), example_s=4.0 / len(work.splits.certify))
+    one = replace(original, example_s=original.example_s / 4, ready_s=2.0)
+
+    def until(now: float, count: int) -> float:
+        clock.now = now
+        return certified_until(work, shares, original, [one] * count)
+
+    assert until(0.0, 3) == pytest.approx(80.0)
+    # the original and what it takes to compile it, then each variant: 4 + 1 + n * (1 + 2) seconds
+    assert until(76.0, 0) == pytest.approx(76.0 + 1.3 * 5.0)
+    assert until(76.0, 2) == pytest.approx(76.0 + 1.3 * 11.0)
+    assert until(76.0, 9) == pytest.approx(76.0 + 1.3 * 11.0)  # the race keeps 12 seconds
+    assert until(64.0, 3) == pytest.approx(64.0 + 1.3 * 14.0)
+    assert until(64.0, 9) == pytest.approx(83.0)
+    assert until(89.0, 3) == pytest.approx(91.0)
+    assert until(99.0, 3) == pytest.approx(100.0)
 
 
 def test_the_original_leaves_time_to_those_that_are_tested() -> None:

@@ -37,7 +37,8 @@ _COMPILING_S = 1.0
 """What it takes to make ready what is tested, and what is timed, where nothing else is known."""
 _AMPLE = 1.3
 """Times the estimate that tests are given, as long as the race keeps `_RACED`."""
-_RACED = 0.04
+_RACED, _RACED_S = 0.04, 12.0
+"""Share of the time, and seconds, that the race keeps from the first tests, and from all."""
 _LEAST_OF_ORIGINAL, _MOST_OF_ORIGINAL = 1 / 3, 0.6
 """Of the time for tests, what the original's own answers may take."""
 
@@ -54,8 +55,9 @@ def timetable(job: Job, baseline: Trial, best: Trial | None = None) -> Shares:
     pace = Pace.of(job.settings)
     calls_s = baseline.latency_s + baseline.example_s * baseline.load.batch_size
     timing_s = _ENTRANTS * _ROUNDS * (pace.turn_s + pace.load_turn_s + calls_s) + _COMPILING_S
-    share = 1.0 if best is None else best.example_s / baseline.example_s
-    tested = min(1.0 + _TESTS * share, _TESTED)
+    tested = _TESTED
+    if best is not None and job.settings.patience < 1:  # few variants, and no cascades of them
+        tested = min(1.0 + _TESTS * best.example_s / baseline.example_s, _TESTED)
     testing_s = tested * len(job.splits.certify) * baseline.example_s + _COMPILING_S
     testing_s += 0.0 if best is None else best.ready_s
     certified = max(least.timed - timing_s / job.settings.time_s, least.certified)
@@ -71,7 +73,8 @@ def certified_until(job: Job, shares: Shares, baseline: Trial, queue: Sequence[T
     """Return the clock's reading at which tests must end.
 
     A promise is worth more than a narrower interval of its gain: where trying variants took
-    longer than it should have, the first two tests come before the race.
+    longer than it should have, or there is much to test, tests come before the race; all of them
+    as long as it keeps some seconds, the first two in any case.
 
     Args:
         job: the search.
@@ -80,10 +83,13 @@ def certified_until(job: Job, shares: Shares, baseline: Trial, queue: Sequence[T
         queue: what will be tested.
     """
     clock, deadline, count = job.deadline.clock(), job.deadline, len(job.splits.certify)
-    needed_s = count * baseline.example_s + _COMPILING_S
-    needed_s += sum(count * one.example_s + one.ready_s for one in queue[:2])
-    latest = min(clock + _AMPLE * needed_s, deadline.at(shares.timed - _RACED))
-    return max(deadline.at(shares.certified), latest, clock + 1.0)
+    needed_s = [count * one.example_s + one.ready_s for one in queue]
+    own_s = count * baseline.example_s + _COMPILING_S
+    last = deadline.at(shares.timed)
+    raced_s = _RACED * job.settings.time_s
+    first = min(clock + _AMPLE * (own_s + sum(needed_s[:2])), last - raced_s)
+    every = min(clock + _AMPLE * (own_s + sum(needed_s)), last - max(raced_s, _RACED_S))
+    return max(deadline.at(shares.certified), first, every, clock + 1.0)
 
 
 def original_until(now: float, until: float, baseline: Trial, count: int) -> float:
