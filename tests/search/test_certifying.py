@@ -13,7 +13,9 @@ from tradewind.evidence import (
     certify_agreement,
     certify_with_labels,
 )
+from tradewind.runners import Margin, Scores
 from tradewind.search.certifying import Certifier, certify, order, why_uncertified
+from tradewind.search.plans import Plan
 from tradewind.search.progress import Silence
 from tradewind.search.trials import Trial
 
@@ -38,6 +40,17 @@ def test_luck_on_the_select_split_does_not_come_first() -> None:
     lucky = trial("lucky", 0.5, select=PairedCounts(200, 1, 4))
     close = trial("close", 0.9, select=PairedCounts(200, 0, 0))
     assert order(job(), baseline(), [lucky, close]) == [close, lucky]
+
+
+@pytest.mark.parametrize(
+    "seen", [PairedCounts(240, 0, 0), PairedLosses(np.zeros(240))], ids=["labels", "losses"]
+)
+def test_a_cascade_follows_what_lost_as_little_alone(seen: Paired) -> None:
+    alone = trial("alone", 0.5, select=seen)
+    cascade = trial("cascade", 0.2, select=seen)
+    stage = cascade.plan.last
+    cascade.plan = Plan((stage, stage), (Margin(Scores("scores"), 0.9),))
+    assert order(job(), baseline(), [cascade, alone]) == [alone, cascade]
 
 
 def test_a_variant_that_is_beaten_in_both_is_told_by_which() -> None:
