@@ -10,7 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 from tradewind.budget import Budget
 from tradewind.data import ArrayDataset, split
 from tradewind.engines import Engine, OnnxRuntime
-from tradewind.evidence import PairedCounts
+from tradewind.evidence import Paired, PairedCounts
 from tradewind.measure import Hardware, parse_metric, this_machine
 from tradewind.model import Model, Origin
 from tradewind.passes import Change, Needs, Observed, Pass
@@ -147,7 +147,7 @@ def trial(
     latency_s: float = 0.5,
     *,
     wrong: Iterable[int] = (),
-    select: PairedCounts | None = None,
+    select: Paired | None = None,
     is_exact: bool = False,
 ) -> Trial:
     """Return a variant as screening leaves it; the baseline takes 1 second."""
