@@ -26,6 +26,7 @@ class Difference:
     engine: str
     tests: tuple[str, ...]
     reason: str
+    depends_on_machine: bool = False  # it may not occur elsewhere
 
 
 @dataclass(frozen=True)

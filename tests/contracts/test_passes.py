@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from tests.cases import CASES, DENSE, Case, variations
 from tests.cases.comparing import assert_close
+from tests.cases.narrowing import narrowed
 from tests.cases.processes import child_of, ends_within
 
 from tradewind.engines import Engine
@@ -128,7 +129,7 @@ _REFUSED = {
 them; ONNX Runtime has no kernel for that. Its own quantized LSTM is known to nobody else."""
 
 
-@pytest.mark.parametrize("step", [kind() for kind in QUANTIZERS], ids=str)
+@pytest.mark.parametrize("step", [narrowed(kind()) for kind in QUANTIZERS], ids=str)
 @pytest.mark.parametrize("case", [case for case in CASES if case.name in WEIGHTS], ids=str)
 def test_what_int8_loses_is_alike_on_all_engines(
     step: Pass, case: Case, random: np.random.Generator

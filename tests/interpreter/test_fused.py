@@ -234,7 +234,8 @@ CASES: dict[str, Callable[[Random], tuple[str, dict[str, Array], dict[str, Any]]
     ),
     "dynamic_matmul": lambda r: (
         "DynamicQuantizeMatMul",
-        {"x": normal(r, 2, 6), "m": steps(r, 6, 4), "t": scalar(0.03)},
+        # halved: without instructions for dot products sums of larger ones saturate
+        {"x": normal(r, 2, 6), "m": steps(r, 6, 4) // 2, "t": scalar(0.03)},
         {},
     ),
 }

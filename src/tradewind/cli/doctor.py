@@ -14,7 +14,7 @@ from tradewind.cli.remembering import own_cache
 from tradewind.cli.rooflines import peak_lines, peaks_of_this_machine
 from tradewind.engines import OpenVINO
 from tradewind.importers import ENVIRONMENTS, environment, install
-from tradewind.measure import this_machine
+from tradewind.measure import Hardware, this_machine
 
 EXTRAS = {
     "auth": ("signatures and tokens", ("cryptography", "jwt")),
@@ -27,8 +27,6 @@ EXTRAS = {
     "trees": ("the engine onedal", ("daal4py",)),
 }
 """Extra to what it is for, with the modules it needs."""
-
-INT8 = ("avx_vnni", "avx512_vnni", "amx_int8", "dotprod", "i8mm")
 
 
 @click.command("doctor", epilog="Example: tradewind doctor --json")
@@ -61,7 +59,7 @@ def command(wanted: tuple[str, ...], clear_cache: bool, peaks: bool, as_json: bo
         name: all(_is_there(module) for module in modules) for name, (_, modules) in EXTRAS.items()
     }
     disk = shutil.disk_usage(tempfile.gettempdir())
-    advice = _advice(machine.isa, extras)
+    advice = _advice(machine, extras)
     arithmetic = (*OpenVINO.precisions(), "int8")
     nncf = importlib.metadata.version("nncf")
     if as_json:
@@ -112,9 +110,9 @@ def _is_there(module: str) -> bool:
         return False
 
 
-def _advice(isa: tuple[str, ...], extras: dict[str, bool]) -> list[str]:
+def _advice(machine: Hardware, extras: dict[str, bool]) -> list[str]:
     found = []
-    if not set(isa) & set(INT8):
+    if machine.saturates:
         found.append(
             "No int8 dot products: int8 gains less here, and weights are kept to 7 bits so that "
             "sums do not saturate."

@@ -26,6 +26,9 @@ _TELLING = (
     ("sve", "sve"),
 )
 
+_DOTS = {"avx_vnni", "avx512_vnni", "amx_int8", "dotprod", "i8mm"}
+"""Extensions with dot products of 8-bit numbers."""
+
 
 @dataclass(frozen=True)
 class Hardware:
@@ -37,6 +40,15 @@ class Hardware:
     memory_bytes: int
     system: str
     engines: dict[str, str]  # name to version
+
+    @property
+    def saturates(self) -> bool:
+        """Whether sums of 8-bit products may overflow.
+
+        Without instructions for dot products x86 adds pairs of products of unsigned and signed
+        numbers in 16 bits, where they saturate unless the signed ones have 7 bits.
+        """
+        return not set(self.isa) & _DOTS
 
     def differences(self, other: "Hardware") -> list[str]:
         """Say in words why rounding may differ on `other`; empty when it should not."""

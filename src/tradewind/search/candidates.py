@@ -160,9 +160,8 @@ def attends(model: Model) -> bool:
 class _Numbers:
     """Which whole numbers suit the processor.
 
-    Without instructions for dot products x86 adds pairs of products of unsigned and signed
-    numbers in 16 bits, where they saturate: weights get seven bits, or are unsigned, for which
-    slower kernels add in 32. ARM multiplies signed numbers only.
+    Where sums of products saturate, weights get seven bits, or are unsigned, for which slower
+    kernels add in 32. ARM multiplies signed numbers only.
     """
 
     saturates: bool
@@ -173,7 +172,7 @@ class _Numbers:
     def of(cls, hardware: Hardware) -> "_Numbers":
         """Return those of a machine."""
         isa = set(hardware.isa)
-        saturates = not isa & {"avx_vnni", "avx512_vnni", "amx_int8", "dotprod", "i8mm"}
+        saturates = hardware.saturates
         unsigned = QuantizeStatic(calibration="mse", reduce_range=saturates)
         signed = replace(unsigned, activations="s8", is_symmetric=True)
         both = (unsigned, signed)

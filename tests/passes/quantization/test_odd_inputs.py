@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 from onnx import GraphProto, NodeProto, TensorProto, helper, numpy_helper
+from tests.cases.narrowing import narrowed
 
 from tradewind.engines import OnnxRuntime
 from tradewind.errors import PassError
@@ -65,7 +66,7 @@ def test_inputs_that_never_change_are_answered_as_before(
 ) -> None:
     model = _dense(random)
     constant = np.full((20, 8), value, np.float32)
-    step = QuantizeStatic(calibration=calibration)  # type: ignore[arg-type]
+    step = narrowed(QuantizeStatic(calibration=calibration))  # type: ignore[arg-type]
     changed = step.apply(model, Observed({"x": constant})).model
     with OnnxRuntime().compile(model) as one, OnnxRuntime().compile(changed) as other:
         difference = one({"x": constant[:3]})["y"] - other({"x": constant[:3]})["y"]
@@ -76,7 +77,7 @@ def test_inputs_that_never_change_are_answered_as_before(
 def test_one_class_of_examples_still_answers_the_others(random: np.random.Generator) -> None:
     model = _dense(random)
     one = (random.standard_normal((60, 8)) * 0.1 + 1).astype(np.float32)
-    changed = QuantizeStatic().apply(model, Observed({"x": one})).model
+    changed = narrowed(QuantizeStatic()).apply(model, Observed({"x": one})).model
     other = random.standard_normal((5, 8)).astype(np.float32) * 10
     with OnnxRuntime().compile(changed) as runner:
         assert np.isfinite(runner({"x": other})["y"]).all()
@@ -106,7 +107,7 @@ def test_masks_leave_their_neighbours_in_float(random: np.random.Generator) -> N
         spared = ranges.unbounded(proto)
         assert {node.op_type for node in proto.graph.node if node.name in spared} \
             == {"Where", "Softmax"}  # fmt: skip
-        changed = QuantizeStatic().apply(model, Observed({"x": x})).model
+        changed = narrowed(QuantizeStatic()).apply(model, Observed({"x": x})).model
         # with the masked scores in 256 steps all that is allowed would share alike
         assert _relative(model, changed, x) < 0.33
 
@@ -144,7 +145,7 @@ def test_what_branches_is_quantized_outside_of_the_branches(
 ) -> None:
     model = _branching(random)
     x = random.standard_normal((40, 8)).astype(np.float32)
-    changed = make().apply(model, Observed({"x": x})).model
+    changed = narrowed(make()).apply(model, Observed({"x": x})).model
     assert _relative(model, changed, x[:4]) < 0.1
 
 
@@ -169,5 +170,5 @@ def test_sequences_of_any_length_calibrate_together(random: np.random.Generator)
     proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     model = Model.from_proto(proto, Origin("onnx", "odd.onnx"))
     seen = Observed({"x": random.standard_normal((9, 5, 8)).astype(np.float32)})
-    changed = QuantizeStatic().apply(model, seen).model
+    changed = narrowed(QuantizeStatic()).apply(model, seen).model
     assert _relative(model, changed, random.standard_normal((2, 11, 8)).astype(np.float32)) < 0.2
