@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.cases.cifar import PREPROCESSING, cifar_model, load_cifar, share_right
+from tests.cases.narrowing import narrowed
 
 from tradewind.engines import Engine, OnnxRuntime, OpenVINO
 from tradewind.passes import Fold, Observed, Pass, QuantizeNNCF, QuantizeStatic
@@ -27,7 +28,7 @@ def test_int8_costs_resnet20_less_than_a_point_and_a_half(
 ) -> None:
     model = cifar_model(shared_data, "resnet20")
     seen = _calibration(shared_data, step.needs(model).examples)
-    quantized = step.apply(model, seen).model
+    quantized = narrowed(step).apply(model, seen).model
     images, labels = load_cifar(shared_data, EXAMPLES)
     exact = share_right(OpenVINO(), model, images, labels)
     assert share_right(engine, quantized, images, labels) > exact - 0.015
