@@ -2,15 +2,13 @@
 
     python benchmarks/optimizers/run.py resplits [--only NAME ...] [--resplits 1000]
 
-All answers to the examples that no optimizer calibrated on are taken as the whole world, so that
-what each variant loses is known. From this world the select and the certify split are drawn anew
+Of each model variants are made by passes that lose little, much and something between. All answers
+to the examples that none of them was made with are taken as the whole world, so that what each
+variant loses is known. From this world the select and the certify split are drawn anew
 (with replacement, so that the draws are independent), and certified as a search does it: in the
 order of the probability to pass on the select split, until the first failure. A certificate is
 false where the world says that more is lost than allowed. Then each variant alone is tested with
 exactly what it loses as its budget, where any certificate is false, and 5% are allowed to be.
-
-It takes what a comparison has kept under WORK: the files of other optimizers, and Tradewind's
-bundles with all their variants.
 """
 
 import argparse
@@ -18,20 +16,20 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import final
 
 import numpy as np
-from benchmarks.optimizers.artefacts import Setting, opened
 from benchmarks.optimizers.judging import BATCH
-from benchmarks.optimizers.peers import PEERS, attempt
-from benchmarks.optimizers.prepared import CONFIDENCE, MAX_DROP, OBJECTIVES, Prepared, prepare
+from benchmarks.optimizers.prepared import CONFIDENCE, MAX_DROP, Prepared, prepare
 from benchmarks.optimizers.suite import SUITE
 
 from tradewind.budget import Budget
-from tradewind.bundle import open_bundle
+from tradewind.engines import OnnxRuntime
 from tradewind.errors import TradewindError
 from tradewind.evidence import (
+    Certificate,
     Paired,
     PairedCounts,
     PairedLosses,
@@ -40,11 +38,47 @@ from tradewind.evidence import (
 )
 from tradewind.importers.environments import home
 from tradewind.measure import collect
-from tradewind.runners import Runner
+from tradewind.model import Model
+from tradewind.passes import (
+    DropBlocks,
+    Factorize,
+    Observed,
+    Pass,
+    PruneChannels,
+    PruneTrees,
+    QuantizeDynamic,
+    QuantizeNNCF,
+    QuantizeStatic,
+    QuantizeWeights,
+    Sparsify,
+    apply_isolated,
+)
 from tradewind.search.certifying import certify
 from tradewind.tensors import Array
 
 DEFAULT_DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
+
+MADE: tuple[Pass, ...] = (
+    QuantizeStatic(reduce_range=True),
+    QuantizeStatic(reduce_range=True, calibration="percentile"),
+    QuantizeDynamic(reduce_range=True),
+    QuantizeNNCF(reduce_range=True),
+    QuantizeWeights(weights="s4"),
+    Sparsify(zeros=0.3),
+    Sparsify(zeros=0.5),
+    Factorize(loss=0.01),
+    PruneChannels(keep=0.95, examples=200),
+    PruneChannels(keep=0.85, examples=200),
+    DropBlocks(keep=0.95, examples=200, judged_on=32),
+    DropBlocks(keep=0.9, examples=200, judged_on=32),
+    PruneTrees(keep=0.5),
+    PruneTrees(keep=0.2),
+    PruneTrees(keep=0.1),
+    PruneTrees(keep=0.05),
+)
+"""What variants are made by; a pass that does not fit a model makes none of it."""
+LIMIT_S = 120.0
+"""Of a pass."""
 
 
 @final
@@ -120,10 +154,8 @@ def tally(world: World, draws: int, random: np.random.Generator) -> Tally:
         for name in passed:
             granted[name] += 1
         for name in boundary:
-            found = certify(
-                world.paired(name, rows), world.budget(lost[name]), has_truth=world.has_truth
-            )
-            boundary[name] += found.certified
+            allowed = world.budget(lost[name])
+            boundary[name] += tested(world.paired(name, rows), allowed, world.has_truth).certified
     return Tally(
         draws,
         false,
@@ -132,21 +164,32 @@ def tally(world: World, draws: int, random: np.random.Generator) -> Tally:
     )
 
 
+def tested(paired: Paired, budget: Budget, has_truth: bool) -> Certificate:
+    """Return what `certify` does; of counts that came before from memory."""
+    find = _remembered if isinstance(paired, PairedCounts) else certify
+    return find(paired, budget, has_truth=has_truth)
+
+
+def probability(paired: Paired, n: int, max_drop: float, confidence: float) -> float:
+    """Return what `passing_probability` does; of counts that came before from memory."""
+    find = _remembered_probability if isinstance(paired, PairedCounts) else passing_probability
+    return find(paired, n, max_drop, confidence)
+
+
+_remembered = cache(certify)
+_remembered_probability = cache(passing_probability)
+
+
 def certified_in_turn(world: World, select: Array, rows: Array) -> list[str]:
     """Return what is certified on `rows`, tested in the order that `select` gives."""
     order = sorted(
         world.after,
         key=lambda name: (
-            -round(
-                passing_probability(world.paired(name, select), len(rows), MAX_DROP, CONFIDENCE), 2
-            )
+            -round(probability(world.paired(name, select), len(rows), MAX_DROP, CONFIDENCE), 2)
         ),
     )
     budget = world.budget(MAX_DROP)
-    found = (
-        certify(world.paired(name, rows), budget, has_truth=world.has_truth).p_value
-        for name in order
-    )
+    found = (tested(world.paired(name, rows), budget, world.has_truth).p_value for name in order)
     return order[: fixed_sequence(found, 1.0 - CONFIDENCE)]
 
 
@@ -159,9 +202,12 @@ def world_of(prepared: Prepared) -> World:
     has_truth = metric.takes_labels and labels is not None
     truth = labels[rows] if has_truth and labels is not None else original
     after = {}
-    for name, runner in _made(prepared, size):
-        with runner:
-            answers = collect(runner, prepared.dataset.batches(rows, size), metric, size)
+    for name, model in _made(prepared):
+        try:
+            with OnnxRuntime().compile(model) as runner:
+                answers = collect(runner, prepared.dataset.batches(rows, size), metric, size)
+        except TradewindError:
+            continue  # ONNX Runtime lacks a kernel
         after[name] = metric.losses(answers, truth)
     return World(
         metric.name,
@@ -174,25 +220,18 @@ def world_of(prepared: Prepared) -> World:
     )
 
 
-def _made(prepared: Prepared, size: int) -> Iterator[tuple[str, Runner]]:
-    """Yield everything that answers, the original left out."""
-    for peer in PEERS[1:]:
-        file = attempt(peer, prepared, print, 0.0, is_reused=True).file
-        if file is not None:
-            setting = Setting(peer.runtime, size, threads=1)
-            try:
-                yield peer.name, opened(Path(file), prepared.model.signature, setting)
-            except Exception as error:  # a runtime raises whatever it likes
-                print(f"{peer.name} does not run: {str(error).splitlines()[0][:200]}")
-    for objective in OBJECTIVES:
-        bundle = open_bundle(prepared.folder / f"{objective}.tw")
-        for record in bundle.manifest.variants:
-            if not record.is_kept or not record.passes:
-                continue  # told only, or the original
-            try:
-                yield f"{record.variant}, {objective}", bundle.compile(record)
-            except TradewindError as error:
-                print(f"{record.variant} does not run: {str(error).splitlines()[0][:200]}")
+def _made(prepared: Prepared) -> Iterator[tuple[str, Model]]:
+    """Yield every other model that the passes make of the original."""
+    seen = Observed(prepared.dataset.take(prepared.splits.calibrate))
+    digests = {prepared.model.digest}
+    for step in MADE:
+        try:
+            made = apply_isolated(step, prepared.model, seen, LIMIT_S).model
+        except TradewindError:
+            continue  # it does not fit, or takes too long
+        if made.digest not in digests:
+            digests.add(made.digest)
+            yield step.label, made
 
 
 def main() -> int:

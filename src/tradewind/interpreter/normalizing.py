@@ -13,17 +13,32 @@ def _by_channel(values: Tensor, rank: int) -> Tensor:
 
 def batch_norm(
     node: Node, x: Tensor, scale: Tensor, shift: Tensor, mean: Tensor, var: Tensor
-) -> Tensor:
-    """Compute BatchNormalization with the statistics that the model keeps."""
-    if node.integer("training_mode"):
-        node.refuse("statistics that are kept", "those of each batch (training_mode=1)")
+) -> Tensor | tuple[Tensor, ...]:
+    """Compute BatchNormalization with the statistics that the model keeps, or of the batch."""
     epsilon = node.number("epsilon", 1e-5)
+    if node.integer("training_mode"):
+        return _batch_norm_by_batch(node, x, scale, shift, mean, var, epsilon)
     if not mean.requires_grad and not var.requires_grad:
         return functional.batch_norm(x, mean, var, scale, shift, eps=epsilon)
     factor = scale * torch.rsqrt(var + epsilon)
     return (x - _by_channel(mean, x.dim())) * _by_channel(factor, x.dim()) + _by_channel(
         shift, x.dim()
     )
+
+
+def _batch_norm_by_batch(
+    node: Node, x: Tensor, scale: Tensor, shift: Tensor, mean: Tensor, var: Tensor, epsilon: float
+) -> tuple[Tensor, ...]:
+    """Normalize by the statistics of the batch; those that are kept move towards them."""
+    kept = node.number("momentum", 0.9)
+    means, variances = mean.detach().clone(), var.detach().clone()
+    y = functional.batch_norm(
+        x, means, variances, scale, shift, training=True, momentum=1.0 - kept, eps=epsilon
+    )
+    # PyTorch keeps the unbiased variance, the standard that of the batch itself
+    count = x.numel() // x.shape[1]
+    variances = kept * var.detach() + (variances - kept * var.detach()) * (count - 1) / count
+    return (y, means, variances)[: max(node.outputs, 1)]
 
 
 def instance_norm(node: Node, x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:

@@ -20,6 +20,10 @@ _WARM = 0.15
 """Share of the course in which the learning rate rises."""
 _LOOKS = 25
 """How often the held-out examples are looked at in one course, at most."""
+_LOOKING = 0.1
+"""Share of the time of learning that looking may take."""
+_SETTLING = 512
+"""Examples whose statistics a student settles on."""
 _PATIENCE = 10
 """Looks without any progress after which it is over."""
 _SAVE_S = 20.0
@@ -109,7 +113,11 @@ class Exam:
     temperature: float
 
     def standing(self, student: Student) -> Standing:
-        """Return how well the student answers as it is now."""
+        """Return how well the student answers as it is now.
+
+        Args:
+            student: answers by what it has settled on.
+        """
         got: dict[str, list[Array]] = {name: [] for name in self.targets}
         wanted: dict[str, list[Array]] = {name: [] for name in self.targets}
         for rows in pieces(self.rows, self.lessons.piece):
@@ -177,15 +185,18 @@ class Course:
         """Train a student; it ends with the weights that answered best, the first among them."""
         done, best = self._start(student)
         began = saved = time.monotonic() - done.spent_s
-        looked = self._share(done)
+        looked, asked = self._share(done), done.at
+        # an example that is looked at costs a third of one that is learned from
+        pause = (len(self.exam.rows) + _SETTLING) / (3 * _LOOKING * self.lessons.batch)
         for batches in self.lessons.batches(done.at):
             done = replace(done, spent_s=time.monotonic() - began)
             share = self._share(done)
             is_over = share >= 1 or done.looks >= _PATIENCE or done.best.loss < _PERFECT_LOSS
-            if is_over or int(share * _LOOKS) > int(looked * _LOOKS):
+            is_due = done.at - asked >= pause and int(share * _LOOKS) > int(looked * _LOOKS)
+            if is_over or is_due:
                 looked = share
-                found = self.exam.standing(student) if done.at else done.first
-                done = replace(done, looks=done.looks + 1)
+                found = self._standing(student) if done.at else done.first
+                done, asked = replace(done, looks=done.looks + 1), done.at
                 if found.rank > done.best.rank:
                     done, best = replace(done, best=found, looks=0), student.weights()
             if is_over:
@@ -199,6 +210,13 @@ class Course:
         if self.checkpoint is not None:
             self.checkpoint.unlink(missing_ok=True)
         return done
+
+    def _standing(self, student: Student) -> Standing:
+        rows = self.lessons.rows[:_SETTLING]
+        student.settle(
+            self.lessons.variants.inputs(part, 0) for part in pieces(rows, self.lessons.piece)
+        )
+        return self.exam.standing(student)
 
     def _share(self, done: Progress) -> float:
         """Return how much of the course is over, by steps or by time."""
