@@ -1,9 +1,12 @@
+from typing import NoReturn
+
 import pytest
 from tests.cli.child import tradewind
 from tests.cli.conftest import Quick
 from tests.cli.samples import Sample
 
 from tradewind import __version__
+from tradewind.cli import main
 from tradewind.cli.root import COMMANDS
 
 
@@ -82,3 +85,17 @@ def test_a_model_that_the_engine_cannot_run_ends_with_two(
     assert done.code == 2
     assert done.document["error"]["kind"] == "UnsupportedModel"
     assert "Traceback" not in done.err
+
+
+def test_an_interrupt_before_anything_is_loaded_leaves_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(name: str) -> NoReturn:
+        assert name == "tradewind.cli.root"
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("importlib.import_module", interrupted)
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 130
+    assert capfd.readouterr() == ("", "")

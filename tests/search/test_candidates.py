@@ -91,6 +91,13 @@ def test_attention_is_quantized_as_a_transformer() -> None:
     assert all(step.is_transformer for step in ours)
 
 
+def test_without_dot_products_attention_is_quantized_as_it_runs_first() -> None:
+    for isa, first in ((("avx2",), QuantizeDynamic), (("avx2", "avx_vnni"), QuantizeNNCF)):
+        found = quantizers(BY_NAME["attention"].model, "quick", machine(*isa))
+        assert isinstance(found[0], first)
+        assert {type(step) for step in found} == {QuantizeDynamic, QuantizeNNCF, QuantizeStatic}
+
+
 def test_shares_that_are_the_answer_are_no_attention() -> None:
     classes = [
         helper.make_node("MatMul", ["x", "w"], ["h"]),

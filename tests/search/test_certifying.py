@@ -14,7 +14,13 @@ from tradewind.evidence import (
     certify_with_labels,
 )
 from tradewind.runners import Margin, Scores
-from tradewind.search.certifying import Certifier, certify, order, why_uncertified
+from tradewind.search.certifying import (
+    Certifier,
+    affordable,
+    certify,
+    order,
+    why_uncertified,
+)
 from tradewind.search.plans import Plan
 from tradewind.search.progress import Silence
 from tradewind.search.trials import Trial
@@ -87,6 +93,24 @@ def test_other_wishes_take_no_time_that_is_short() -> None:
     quick.example_s = safe.example_s = 1.0
     steady.example_s = 0.5
     assert order(job(), baseline(), [quick, steady, safe]) == [safe, quick]
+
+
+def test_what_gains_little_leaves_short_time_to_what_gains_much() -> None:
+    work, original = job(), baseline()
+    exact = trial("exact", 0.9, is_exact=True)
+    good = trial("good", 0.5, select=PairedCounts(1000, 0, 0))
+    risky = trial("risky", 0.2, select=PairedCounts(1000, 9, 0))
+    each_s = 10.0
+    for one in (original, exact, good, risky):
+        one.example_s = each_s / len(work.splits.certify)
+    queue = [exact, good, risky]
+    assert affordable(work, original, queue, 40.5) == queue
+    assert exact.refusals == []
+    assert affordable(work, original, queue, 35.0) == [good, risky]
+    assert exact.refusals == ["not tested: time ran out, and good gains more"]
+    # nothing that is likely to pass is cheaper than the good one
+    assert affordable(work, original, queue, 5.0) == [good, risky]
+    assert good.refusals == []
 
 
 def test_a_variant_without_gain_is_told_so() -> None:

@@ -109,8 +109,11 @@ def quantizers(
     fine, plain = numbers.first, replace(numbers.first, calibration="minmax")
     # what takes a sixth of the time goes first, but for attention, which NNCF knows how to spare
     found: list[Pass] = [nncf, fine] if is_transformer else [fine, nncf]
-    if has_dense and not (has_convolution and effort == "quick"):
-        found.append(QuantizeDynamic(reduce_range=numbers.saturates))
+    dynamic = QuantizeDynamic(reduce_range=numbers.saturates)
+    if is_transformer and numbers.saturates:
+        found = [dynamic, fine, nncf]  # without dot products the others rarely pay
+    elif has_dense and not (has_convolution and effort == "quick"):
+        found.append(dynamic)
     if effort == "quick":
         return tuple(found)
     found += [replace(nncf, preset="mixed"), plain]

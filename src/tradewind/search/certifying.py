@@ -37,6 +37,9 @@ OUT_OF_TIME = "not tested: time ran out"
 _SPARE = 0.5
 """Of the time for certifying, what is tested for other wishes may not bring the sum above this."""
 
+_UNLIKELY = 0.35
+"""Risk of failing from which on a variant does not stand in for a dearer one."""
+
 CLEARLY = 1.1
 """Quick timings that differ by less than this factor may be the other way round."""
 
@@ -69,6 +72,33 @@ def order(job: Job, baseline: Trial, trials: list[Trial]) -> list[Trial]:
             one.trial.refusals.append(f"{better.trial.name} is as safe and costs less")
     front += _wanted_otherwise(job, baseline, front, worth)
     return [one.trial for one in sorted(front, key=lambda one: one.place)]
+
+
+def affordable(job: Job, baseline: Trial, queue: list[Trial], left_s: float) -> list[Trial]:
+    """Return what there is time to test; the dearest goes first, and is told why.
+
+    Something clearly cheaper that is likely to pass must remain: what is safe and gains little
+    shall not use up the time of what gains much.
+
+    Args:
+        job: the search.
+        baseline: the original, which answers too.
+        queue: in the order of the tests, in which the others stay.
+        left_s: seconds for all of them.
+    """
+    cost, count = cost_of(job), len(job.splits.certify)
+    kept = list(queue)
+    while sum(count * one.example_s + one.ready_s for one in (baseline, *kept)) > left_s:
+        dearest = max(kept, key=cost, default=baseline)
+        better = [one for one in kept if CLEARLY * cost(one) <= cost(dearest)]
+        likely = [
+            one for one in better if one.select is None or _risk(job, one, one.select) < _UNLIKELY
+        ]
+        if not likely:
+            break
+        kept.remove(dearest)
+        dearest.refusals.append(f"{OUT_OF_TIME}, and {likely[0].name} gains more")
+    return kept
 
 
 @dataclass(frozen=True)

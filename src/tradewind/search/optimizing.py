@@ -13,7 +13,7 @@ from tradewind.measure import parse_metric, this_machine
 from tradewind.model import Model
 from tradewind.search.cache import Cache
 from tradewind.search.cautions import cautions
-from tradewind.search.certifying import Certifier, order
+from tradewind.search.certifying import Certifier, affordable, order
 from tradewind.search.choosing import choose
 from tradewind.search.costs import cost_of
 from tradewind.search.finals import Raced, finalists, race, weigh
@@ -237,7 +237,8 @@ class _Search:
         self._told.begin("certifying", len(queue))
         self._told.step("original")
         until = certified_until(job, self._shares, baseline, queue)
-        Certifier(job, baseline, until).run(queue, self._told)
+        tested = affordable(job, baseline, queue, until - job.deadline.clock())
+        Certifier(job, baseline, until).run(tested, self._told)
 
     def _ask(self, budget: int, baseline: Trial, queue: list[Trial]) -> Questions:
         job = self._job
