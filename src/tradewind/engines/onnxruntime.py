@@ -14,6 +14,7 @@ from tradewind.engines.onnxruntime_wrong import ONNX_RUNTIME_WRONG
 from tradewind.engines.profiling import Step, quickest
 from tradewind.engines.stamps import newer_operators, restamp
 from tradewind.engines.untracked import ort
+from tradewind.engines.wide_weights import has_wide_weights
 from tradewind.errors import EngineError, SettingError, UnsupportedModel
 from tradewind.model import Model
 from tradewind.runners import Runner
@@ -57,11 +58,11 @@ class OnnxRuntime(Engine):
     def compile(self, model: Model) -> Runner:
         check_datatypes(model, "ONNX Runtime", (Datatype.BF16,))
         refuse_known_wrong(model, "ONNX Runtime", ONNX_RUNTIME_WRONG)
-        return _Session(self._session(model, self._options()), model.signature)
+        return _Session(self._session(model, self._options(model)), model.signature)
 
     def profile(self, model: Model, batches: Sequence[Tensors]) -> list[Step]:
         with temporary_folder() as folder:
-            options = self._options()
+            options = self._options(model)
             options.enable_profiling = True
             options.profile_file_prefix = f"{folder}/profile"
             session = self._session(model, options)
@@ -73,13 +74,15 @@ class OnnxRuntime(Engine):
             events = json.loads(Path(session.end_profiling()).read_bytes())
         return quickest(_answers(events))
 
-    def _options(self) -> ort.SessionOptions:
+    def _options(self, model: Model) -> ort.SessionOptions:
         options = ort.SessionOptions()
         options.intra_op_num_threads = self.threads
         options.graph_optimization_level = _OPTIMIZATION[self.optimization]
         options.add_session_config_entry(
             "session.intra_op.allow_spinning", "1" if self.spin else "0"
         )
+        if has_wide_weights(model):  # has no effect where the processor has dot products
+            options.add_session_config_entry("session.x64quantprecision", "1")
         options.log_severity_level = 4  # errors arrive as exceptions
         return options
 
