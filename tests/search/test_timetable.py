@@ -60,6 +60,21 @@ def test_tests_of_a_quick_variant_leave_more_time_to_others() -> None:
     assert timetable(work, slow, replace(slow, example_s=0.9 * slow.example_s)) == before
 
 
+def test_a_clear_gain_is_timed_for_less_long_where_time_is_short() -> None:
+    original = replace(baseline(), example_s=1e-3, latency_s=1e-3)
+    clear, unclear = (
+        replace(original, example_s=share * 1e-3, latency_s=share * 1e-3) for share in (0.6, 0.7)
+    )
+    hurried = replace(job(time_s=60.0), settings=SearchSettings(60.0))
+    assert (
+        timetable(hurried, original, clear).certified
+        > timetable(hurried, original, unclear).certified
+    )
+    at_leisure = replace(job(time_s=600.0), settings=SearchSettings(600.0))
+    before, after = (timetable(at_leisure, original, one).certified for one in (clear, unclear))
+    assert before == after
+
+
 def test_tests_come_before_the_race_where_variants_took_too_long() -> None:
     clock = Clock(now=0.0)
     work, shares = job(time_s=100.0, clock=clock), SHARES["normal"]

@@ -5,6 +5,7 @@ from typing import cast
 
 import numpy as np
 import pytest
+from tests.cases.networks import attention
 from tests.search.stage import Clock, Lossy, baseline, job, machine
 from tests.search.test_cascades import SCORES, cheap_and_original
 from tests.search.test_rating import job_on, numbers_apart, tried
@@ -13,6 +14,7 @@ from tradewind.budget import Budget
 from tradewind.engines import Engine, OnnxRuntime, OpenVINO
 from tradewind.errors import PassError, UnsupportedModel
 from tradewind.evidence import PairedCounts
+from tradewind.model import Model, Origin
 from tradewind.passes import DropBlocks, Pass
 from tradewind.runners import DistancePredictor, Scores
 from tradewind.search.candidates import Cut, Graph, quantizers
@@ -21,6 +23,7 @@ from tradewind.search.making import Maker
 from tradewind.search.plans import Plan
 from tradewind.search.progress import Silence
 from tradewind.search.screening import Baseline, Screen
+from tradewind.search.settings import SearchSettings
 from tradewind.search.trials import Load, Trial
 from tradewind.search.trying import Attempts
 
@@ -36,6 +39,8 @@ class Written:
         self.looked: list[Graph] = []
         self.measured_plans: list[Plan] = []
         self.extended: list[float] = []
+        self.longest_look_s = 0.0
+        self.best = 1.0
         self.breaks = False
 
     def extend(self, share: float) -> None:
@@ -234,6 +239,69 @@ def test_a_graph_that_cannot_be_cut_further_ends_the_cuts() -> None:
     assert [refusal.variant for refusal in attempts.refused] == [
         "21.6% of blocks",
         "36% of blocks, 50% of channels",
+    ]
+
+
+class _Little(_Losing):
+    """Sees that nothing gains much."""
+
+    def look(self, graph: Graph, engines: list[Engine]) -> Trial:
+        return replace(super().look(graph, engines), latency_s=0.9)
+
+
+@pytest.mark.parametrize(
+    ("longest_look_s", "looked"),
+    [
+        (1.0, ["dynamic", "original", "static", "60% of blocks, dynamic"]),
+        (9.0, ["dynamic", "static", "60% of blocks, dynamic", "original"]),
+    ],
+)
+def test_in_a_hurry_what_int8_gains_little_is_cut_early(
+    longest_look_s: float, looked: list[str], random: np.random.Generator
+) -> None:
+    model = Model.from_proto(attention(random), Origin("onnx", "attention.onnx"))
+    work = replace(
+        job(clock=Clock(), time_s=60.0),
+        model=model,
+        hardware=machine("avx2"),
+        settings=SearchSettings(60.0),
+    )
+    screen = _Little(work, 1.0)  # what is cut loses too much to be cut again
+    screen.longest_look_s = longest_look_s
+    attempts = _attempts(work, screen)
+    dynamic, static, _ = likely = quantizers(model, "quick", work.hardware, is_hurried=True)
+    names = {dynamic.label: "dynamic", static.label: "static"}
+    attempts._begin(cast(Maker, _Cutting(0.55)), Graph((), model, ""), likely)
+    told = [graph.label for graph in screen.looked]
+    for label, name in names.items():
+        told = [one.replace(label, name) for one in told]
+    assert told[: len(looked)] == looked
+
+
+def test_what_is_known_of_the_best_reaches_the_screen() -> None:
+    work = job(clock=Clock())
+    screen = Written(work, baseline(), None)
+    attempts = _attempts(work, screen)
+    kept = Trial(Plan.alone(Graph((), work.model, ""), OnnxRuntime()), Load(1, 1), 0.5, 0.5, 0.5)
+    attempts._keep(kept)
+    assert screen.best == 1.0  # nobody knows what it loses
+    kept.select = PairedCounts(100, 0, 0)
+    attempts._keep(kept)
+    assert screen.best == 0.5
+
+
+def test_other_settings_of_the_default_engine_wait_for_what_gains_some() -> None:
+    work = job(clock=Clock())
+    screen = _Choosing(work, baseline(), None)
+    attempts = _attempts(work, screen)
+    int8 = Graph((Lossy("int8"),), work.model, "int8")
+    seen = Trial(Plan.alone(int8, OnnxRuntime()), Load(1, 1), 0.8, 0.8, 0.8)
+    seen.select = PairedCounts(100, 0, 0)
+    attempts.trials.append(seen)
+    attempts._look(screen.baseline.trial.plan.last.graph)
+    assert [one.plan.last.engine for one in attempts.trials[1:]] == [
+        OpenVINO("bf16"),
+        OpenVINO("f32"),
     ]
 
 

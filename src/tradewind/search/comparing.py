@@ -39,7 +39,8 @@ _LOOKED_S = 4.0
 _DISTURBED = 1.35
 """A baseline that differs from usual by more than this factor was disturbed."""
 FAR_BEHIND = 1.6
-"""What costs so many times as much as the baseline under its load is no gain under another."""
+"""What costs so many times as much as the best, under the load that suits the baseline, is behind
+it under any other."""
 _NEAR = 4
 """Batches down to this fraction of the baseline's best are tried with a variant."""
 
@@ -64,7 +65,11 @@ class Comparison:
     runner: Runner
 
     def alone(
-        self, graph: Graph, engines: list[Engine], then: Callable[[Trial, Runner], None]
+        self,
+        graph: Graph,
+        engines: list[Engine],
+        then: Callable[[Trial, Runner], None],
+        best: float = 1.0,
     ) -> Trial:
         """Return one graph on the quickest of some engines.
 
@@ -72,6 +77,7 @@ class Comparison:
             graph: what would run.
             engines: settings of one engine with one arithmetic.
             then: what is done while it is ready to answer, if it had to be compiled at all.
+            best: cost of what it has to surpass, in units of the baseline's.
 
         Raises:
             EngineError: an engine cannot run the graph.
@@ -92,7 +98,7 @@ class Comparison:
             ready_s = (time.monotonic() - began) / len(engines)
             plan, choice = Plan.alone(graph, engine), engines.index(engine)
             load = Load(size, callers[choice])
-            if is_throughput and self._is_far_behind(runner, load):
+            if is_throughput and self._is_far_behind(runner, load, best):
                 look = self._look(_settled(plan, load), runner, load, choice, rounds=_GLANCES)
             else:
                 load = self._load(plan, runner)
@@ -165,12 +171,13 @@ class Comparison:
     def _callers(self, engine: Engine) -> tuple[int, ...]:
         return callers_of(engine, self.job.hardware.cores)
 
-    def _is_far_behind(self, runner: Runner, load: Load) -> bool:
+    def _is_far_behind(self, runner: Runner, load: Load, best: float) -> bool:
         """Say at a glance whether no other load will help a variant."""
         tasks = [self._loaded(self.runner, self.baseline.load), self._loaded(runner, load)]
         before, after = probe(tasks, self.job.settings.seed, _GLANCES, limit_s=1.0)
         ratios = after.wall_per_call_s / before.wall_per_call_s
-        return bool(np.min(ratios) > FAR_BEHIND * load.batch_size / self.baseline.load.batch_size)
+        work = load.batch_size / self.baseline.load.batch_size
+        return bool(np.min(ratios) > FAR_BEHIND * best * work)
 
     def _look(
         self, plan: Plan, runner: Runner, load: Load, choice: int, rounds: int | None = None

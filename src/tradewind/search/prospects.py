@@ -7,7 +7,7 @@ from typing import final
 from tradewind.engines import Engine, OnnxRuntime
 from tradewind.model import Model
 from tradewind.passes import Pass, QuantizeDynamic
-from tradewind.search.candidates import Graph
+from tradewind.search.candidates import Graph, attends
 from tradewind.search.costs import cost_of
 from tradewind.search.job import Job
 from tradewind.search.mixing import NEAR
@@ -16,9 +16,10 @@ from tradewind.search.trials import Trial
 QUANTIZES = "quantize"
 """How the names of the passes begin that end in whole numbers."""
 
-MUCH, AHEAD = 0.67, 1.15
-"""int8 that costs less than so much of the original gains much; an engine on which int8 costs so
-many times as much as on another is behind."""
+MUCH, SOME, AHEAD = 0.67, 0.85, 1.15
+"""int8 that costs less than so much of the original gains much; so much will not be had by other
+settings of the default engine; an engine on which int8 costs so many times as much as on another is
+behind."""
 
 TEACHER_LOSS, TEACHER_COST = 0.005, 0.7
 """What may be lost on the select split, and in what share of the original's time one has to
@@ -92,16 +93,21 @@ class Prospects:
         """Say whether something else is likelier to help.
 
         Where int8 gains much and loses next to nothing, the graph in float will not catch up with
-        it; nor will one engine with another that was clearly ahead with int8 before, nor what
-        computes the rest of the same graph in more bits. Where answers per second count, ONNX
-        Runtime rarely passes what gains much on OpenVINO; but what is quantized as it runs takes
-        twice as long as the original on OpenVINO, wherever it was measured.
+        it, least of all on the same engine; nor will one engine with another that was clearly ahead
+        with int8 before, nor what computes the rest of the same graph in more bits. Where answers
+        per second count, ONNX Runtime rarely passes what gains much on OpenVINO; but what is
+        quantized as it runs takes twice as long as the original on OpenVINO, wherever it was
+        measured. So is attention in int8 slower than the original there, where sums of products
+        saturate.
         """
+        is_default = isinstance(engine, OnnxRuntime)
         is_dynamic = any(isinstance(step, QuantizeDynamic) for step in graph.steps)
-        if is_dynamic and not isinstance(engine, OnnxRuntime):
+        if not is_default and (is_dynamic or (self.is_rough and not graph.is_exact)):
             return True
-        if not self.is_good or graph.is_exact:
-            return self.is_good
+        if graph.is_exact:
+            return self._gains(SOME if is_default else MUCH)
+        if not self.is_good:
+            return False
         cost = cost_of(self.job)
         rounded = [(cost(one), one.plan.last) for one in self.trials if not one.is_original]
         if any(
@@ -111,17 +117,26 @@ class Prospects:
             return True
         here = [found for found, stage in rounded if stage.engine.name == engine.name]
         if not here:
-            return isinstance(engine, OnnxRuntime) and self.job.budget.decides_under_load
+            return is_default and self.job.budget.decides_under_load
         return min(here) > AHEAD * min(found for found, _ in rounded)
+
+    @property
+    def is_rough(self) -> bool:
+        """Whether there is attention, on a processor where int8 gains it little."""
+        return self.job.hardware.saturates and attends(self.job.model)
 
     @property
     def is_good(self) -> bool:
         """Whether int8 was seen to gain much and to lose next to nothing."""
+        return self._gains(MUCH)
+
+    def _gains(self, share: float) -> bool:
+        """Say whether a variant that loses next to nothing costs less than a share."""
         cost, baseline = cost_of(self.job), self.baseline
         return any(
             one.select is not None
             and one.select.drop < self.job.budget.max_drop / 2
-            and cost(one) < MUCH * cost(baseline)
+            and cost(one) < share * cost(baseline)
             for one in self.trials
             if not one.is_original
         )

@@ -58,12 +58,17 @@ class Screen:
     Args:
         job: what the search works on.
         share: of the time, after which no new look is begun.
+
+    Attributes:
+        best: what the cheapest variant that keeps the promise costs, in units of the baseline.
+        longest_look_s: how long a look took at most.
     """
 
     def __init__(self, job: Job, share: float) -> None:
         self._job = job
         self.extend(share)
-        self._longest_look_s = 0.0
+        self.longest_look_s = 0.0
+        self.best = 1.0
         self._inputs = make_inputs(job.dataset.take, job.timed(), job.fixed_batch)
         self.scores: Scores | None = None
         self.no_cascade = ""  # why none can be built
@@ -143,7 +148,7 @@ class Screen:
     def has_time(self) -> bool:
         """Whether another look would probably end in time, or within the grace."""
         now = self._job.deadline.clock()
-        return now < self._until and now + self._longest_look_s < self._answers_until
+        return now < self._until and now + self.longest_look_s < self._answers_until
 
     def look(self, graph: Graph, engines: list[Engine]) -> Trial:
         """Find the fastest of some engines on a graph, then how many answers it loses.
@@ -164,11 +169,11 @@ class Screen:
             return self._look(graph, engines)
         finally:
             took_s = job.deadline.clock() - begin
-            self._longest_look_s = max(self._longest_look_s, took_s)
+            self.longest_look_s = max(self.longest_look_s, took_s)
 
     def _look(self, graph: Graph, engines: list[Engine]) -> Trial:
         job = self._job
-        trial = self.comparison.alone(graph, engines, self._ask)
+        trial = self.comparison.alone(graph, engines, self._ask, self.best)
         price = self._price(trial)
         if price > TOO_DEAR:
             trial.refusals.append(no_gain(job, price))

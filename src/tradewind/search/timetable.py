@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tradewind.search.costs import cost_of
 from tradewind.search.finals import Pace
 from tradewind.search.job import Job
 from tradewind.search.settings import Effort
@@ -33,6 +34,10 @@ _TESTS = 3.0
 """Computations of it by the best variant that all tests take, beside one by the original."""
 _ENTRANTS, _ROUNDS = 5, 20
 """Of a race that tells finalists apart, as they usually are."""
+_CLEARLY = 0.67
+_CLEAR_ENTRANTS, _CLEAR_ROUNDS = 3, 12
+"""The same where time is short and the best costs less than so much of the original: there are
+tests of few, and a clear gain needs fewer rounds."""
 _COMPILING_S = 1.0
 """What it takes to make ready what is tested, and what is timed, where nothing else is known."""
 _AMPLE = 1.3
@@ -54,10 +59,13 @@ def timetable(job: Job, baseline: Trial, best: Trial | None = None) -> Shares:
     least = SHARES[job.settings.effort]
     pace = Pace.of(job.settings)
     calls_s = baseline.latency_s + baseline.example_s * baseline.load.batch_size
-    timing_s = _ENTRANTS * _ROUNDS * (pace.turn_s + pace.load_turn_s + calls_s) + _COMPILING_S
-    tested = _TESTED
+    turns, tested = _ENTRANTS * _ROUNDS, _TESTED
     if best is not None and job.settings.patience < 1:  # few variants, and no cascades of them
         tested = min(1.0 + _TESTS * best.example_s / baseline.example_s, _TESTED)
+        cost = cost_of(job)
+        if cost(best) < _CLEARLY * cost(baseline):
+            turns = _CLEAR_ENTRANTS * _CLEAR_ROUNDS
+    timing_s = turns * (pace.turn_s + pace.load_turn_s + calls_s) + _COMPILING_S
     testing_s = tested * len(job.splits.certify) * baseline.example_s + _COMPILING_S
     testing_s += 0.0 if best is None else best.ready_s
     certified = max(least.timed - timing_s / job.settings.time_s, least.certified)

@@ -22,6 +22,8 @@ from tradewind.search.timetable import timetable
 from tradewind.search.trials import Trial
 
 _LEAST_S = 1.0
+_LONG = 0.08
+"""Share of the time from which on a look is a long one."""
 _NO_TIME = "not tried: time ran out"
 _NO_CASCADE = "none would be cheaper than the best variant alone and keep the promise"
 
@@ -50,6 +52,7 @@ class Attempts:
         self.refused: list[Refusal] = []
         self.is_complete = True
         self._mixed: set[str] = set()
+        self._is_shrunk = False
         self._quantized: list[Pass] = []
         self._later: list[tuple[Graph, list[Engine]]] = []
         self._job = job
@@ -79,16 +82,7 @@ class Attempts:
         self.refused += [Refusal("fold", trouble.splitlines()[0]) for trouble in troubles]
         is_hurried = self._is_hurried
         likely = quantizers(job.model, "quick", job.hardware, is_hurried=is_hurried)
-        # int8 gains more than another engine: where it takes little time, it goes first
-        attends_first = bool(likely) and isinstance(likely[0], QuantizeNNCF)
-        if not attends_first:
-            self._quantize(maker, base, likely[:1])
-        self._look(self._screen.baseline.trial.plan.last.graph)
-        if attends_first:
-            self._quantize(maker, base, likely[:1])
-        # what NNCF makes of attention, others rarely surpass
-        if not (attends_first and is_hurried and self._prospects.is_good):
-            self._quantize(maker, base, likely[1:])
+        self._begin(maker, base, likely)
         self._mix(maker)
         maker.teacher = self._prospects.teacher()
         self._shrink(maker, base, likely)
@@ -114,9 +108,37 @@ class Attempts:
         return self._job.settings.patience < 1
 
     @property
+    def _looks_long(self) -> bool:
+        """Whether there is time for few looks."""
+        return self._screen.longest_look_s > _LONG * self._job.settings.time_s
+
+    @property
     def _left_s(self) -> float:
         """Seconds in which variants may be made."""
         return self._job.deadline.left_s(self._until)
+
+    def _begin(self, maker: Maker, base: Graph, likely: Sequence[Pass]) -> None:
+        """Try what helps most often, in the order in which it does so with such a model."""
+        original = self._screen.baseline.trial.plan.last.graph
+        if self._is_hurried and self._prospects.is_rough:
+            # int8 gains little: there must be time to cut, and whatever takes long can wait
+            self._quantize(maker, base, likely[:1])
+            if not self._looks_long:
+                self._look(original)
+            self._quantize(maker, base, likely[1:2])
+            self._shrink(maker, base, likely)
+            if self._looks_long:
+                self._look(original)
+        elif likely and isinstance(likely[0], QuantizeNNCF):
+            self._look(original)
+            self._quantize(maker, base, likely[:1])
+            if self._is_hurried and self._prospects.is_good:
+                return  # what NNCF makes of attention, others rarely surpass
+        else:
+            # int8 gains more than another engine, and takes little time
+            self._quantize(maker, base, likely[:1])
+            self._look(original)
+        self._quantize(maker, base, likely[1:])
 
     def _quantize(self, maker: Maker, base: Graph, steps: Sequence[Pass]) -> None:
         """Try quantizing passes, each once in a search."""
@@ -126,7 +148,10 @@ class Attempts:
                 self._make(maker, base, (step,))
 
     def _shrink(self, maker: Maker, base: Graph, likely: Sequence[Pass]) -> None:
-        """Make smaller graphs, and of those that keep the promise by themselves smaller ones."""
+        """Make smaller graphs, once, and smaller ones of those that keep the promise alone."""
+        if self._is_shrunk:
+            return
+        self._is_shrunk = True
         graph = base
         job = self._job
         for first in recipes(job.model, job.settings.effort, self._left_s, job.observable):
@@ -296,6 +321,7 @@ class Attempts:
         if cost(best) < WORTHWHILE * cost(baseline) and not trial.plan.is_cascade:
             self.shares = timetable(self._job, baseline, best)
             self._extend(self._screened)
+        self._screen.best = min(cost(best) / cost(baseline), 1.0)
         if cost(best) < cost(baseline):
             self._told.best(f"{best.name}, about {cost(baseline) / cost(best):.1f} times")
 
