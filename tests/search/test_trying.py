@@ -15,7 +15,7 @@ from tradewind.engines import Engine, OnnxRuntime, OpenVINO
 from tradewind.errors import PassError, UnsupportedModel
 from tradewind.evidence import PairedCounts
 from tradewind.model import Model, Origin
-from tradewind.passes import DropBlocks, Pass
+from tradewind.passes import DropBlocks, Pass, PruneTrees
 from tradewind.runners import DistancePredictor, Scores
 from tradewind.search.candidates import Cut, Graph, quantizers
 from tradewind.search.job import Job
@@ -228,6 +228,27 @@ def test_what_holds_is_cut_further(least: float, looked: list[float]) -> None:
     left = [np.prod([one.keep for one in graph.steps]) for graph in screen.looked]  # type: ignore[attr-defined]
     assert left == pytest.approx(looked)
     assert not attempts.refused
+
+
+@pytest.mark.parametrize(
+    ("step", "lost", "expected"),
+    [
+        (PruneTrees(keep=0.1), 9, True),
+        (PruneTrees(keep=0.1), 11, False),
+        (DropBlocks(keep=0.6), 5, True),
+        (DropBlocks(keep=0.6), 9, False),
+    ],
+)
+def test_trees_are_cut_as_long_as_the_promise_is_kept(
+    step: Pass, lost: int, expected: bool
+) -> None:
+    work = job(budget=Budget(max_drop=0.01), clock=Clock())
+    attempts = _attempts(work, Written(work, baseline(), None))
+    graph = Graph((step,), work.model, "")
+    seen = Trial(Plan.alone(graph, OnnxRuntime()), Load(1, 1), 0.5, 0.5, 0.5)
+    seen.select = PairedCounts(1000, lost, 0)
+    attempts.trials.append(seen)
+    assert attempts._prospects.holds(graph) is expected
 
 
 def test_a_graph_that_cannot_be_cut_further_ends_the_cuts() -> None:

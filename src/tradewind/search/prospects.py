@@ -6,7 +6,7 @@ from typing import final
 
 from tradewind.engines import Engine, OnnxRuntime
 from tradewind.model import Model
-from tradewind.passes import Pass, QuantizeDynamic
+from tradewind.passes import Pass, PruneTrees, QuantizeDynamic
 from tradewind.search.candidates import Graph, attends
 from tradewind.search.costs import cost_of
 from tradewind.search.job import Job
@@ -42,8 +42,13 @@ class Prospects:
     trials: Sequence[Trial]
 
     def holds(self, graph: Graph) -> bool:
-        """Say whether what was made of a graph loses so little that more may be cut."""
-        most = NEAR * self.job.budget.max_drop
+        """Say whether what was made of a graph loses so little that more may be cut.
+
+        Cutting blocks or channels further only loses more. Fewer trees may lose less again, and
+        are soon made: whatever keeps the promise here is cut.
+        """
+        has_trees = any(isinstance(step, PruneTrees) for step in graph.steps)
+        most = (1.0 if has_trees else NEAR) * self.job.budget.max_drop
         return any(
             trial.select.drop <= most
             for trial in self.trials
