@@ -7,14 +7,23 @@ from collections.abc import Callable
 from typing import Any, final
 
 import numpy as np
+from tests.protocol.test_infer_messages import as_read
+from tests.serve.wire.grpc import lines as grpc
 from tests.serve.wire.http.lines import Line
 
 from tradewind.data import Preprocessing
 from tradewind.errors import RequestError
+from tradewind.protocol import schema
+from tradewind.protocol.infer_messages import InferRequest, read_request
 from tradewind.runners import Preprocessed, Runner
 from tradewind.serve import ServedModel
+from tradewind.serve.endpoint import Endpoint
 from tradewind.serve.messages import Arrival, Request, Response
+from tradewind.serve.observing import ModelMetrics
+from tradewind.serve.refusals import Refusal
 from tradewind.serve.shapes import InputRules
+from tradewind.serve.wire.grpc.call import Call, Method
+from tradewind.serve.wire.grpc.codec import Codec
 from tradewind.serve.wire.inference import Wire
 from tradewind.serve.wire.packing import accepted
 from tradewind.serve.wire.repository import parse_wish
@@ -55,8 +64,19 @@ def _wire(runner: Runner) -> Wire:
     return Wire(model, InputRules(runner.signature, max_batch=100))
 
 
+def _codec(*inputs: TensorSpec) -> Codec:
+    model = ServedModel("m", Silent(*inputs), "test")
+    rules = InputRules(model.signature, max_batch=100)
+    return Codec(Endpoint(model, rules, _never, ModelMetrics(int, int)))
+
+
+async def _never(request: Request) -> Response:
+    raise NotImplementedError
+
+
 _ARRIVAL = Arrival(0.0, _nobody)
 _WIRES = {spec.name: _wire(Silent(spec)) for spec in _SPECS}
+_CODECS = {spec.name: _codec(spec) for spec in _SPECS} | {"both": _codec(_SPECS[0], _SPECS[-2])}
 _BOTH = _wire(Silent(_SPECS[0], _SPECS[-2]))
 _PICTURE_SPEC = TensorSpec("x", Datatype.FP32, ("N", 3, 8, 6))
 _PICTURE = _wire(Preprocessed(Silent(_PICTURE_SPEC), Preprocessing(), "x"))
@@ -114,6 +134,65 @@ def repository_body(data: bytes) -> None:
         _check(error)
 
 
+def grpc_message(data: bytes) -> None:
+    """A ModelInferRequest; what is read is what the library of protobuf reads."""
+    try:
+        sent = read_request(data)
+    except RequestError as error:
+        _check(error)
+        return
+    try:
+        expected = schema.parse("inference.ModelInferRequest", data)
+    except RequestError:
+        return  # it looks into fields that are passed over here
+    assert sent == as_read(expected), (sent, as_read(expected))
+    names = {item.name for item in sent.inputs}
+    for name in names & _CODECS.keys() or {"both"}:
+        _translate(_CODECS[name], sent, len(data))
+
+
+def _translate(codec: Codec, sent: InferRequest, size_bytes: int) -> None:
+    try:
+        request = codec.decode(sent, size_bytes, None, _ARRIVAL)
+    except (RequestError, Refusal) as error:
+        _check(error)
+        return
+    outputs = {f"out_{name}": array for name, array in request.inputs.items()}
+    parts = codec.encode(request, Response(outputs, 0.0, 0.0))
+    told = schema.parse("inference.ModelInferResponse", b"".join(parts))
+    assert len(told.raw_output_contents) == len(told.outputs) == len(request.outputs)
+
+
+def grpc_stream(data: bytes) -> None:
+    """What a client of HTTP/2 writes after its greeting, in one piece or in many."""
+    asyncio.run(_heard(data, len(data) or 1))
+    asyncio.run(_heard(data, 7))
+
+
+async def _heard(data: bytes, size: int) -> None:
+    """Let bytes arrive; in the end nothing is held, and what was sent makes sense."""
+    line = grpc.Line({"/a/Echo": Method(answer=grpc.echo), "/a/Stream": Method(converse=_repeat)})
+    line.greet()
+    for start in range(0, len(data), size):
+        line.give(data[start : start + size])
+        if start % 3 == 0:
+            await grpc.settle()
+    await grpc.settle()
+    line.status(line.taken())  # every frame is whole, and the headers can be read
+    line.connection.connection_lost(None)
+    await grpc.settle()
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    assert (line.room.held_bytes, line.site.in_flight, line.site.open_calls) == (0, 0, 0)
+
+
+async def _repeat(call: Call) -> None:
+    while (message := await call.receive()) is not None:
+        try:
+            await call.send([bytes(message.content)])
+        finally:
+            call.line.release(message.held_bytes)
+
+
 def accept_header(data: bytes) -> None:
     """The header Accept-Encoding."""
     assert accepted(data.decode("latin-1")) in (None, "gzip", "deflate")
@@ -152,6 +231,8 @@ TARGETS: tuple[Target, ...] = (
     picture_body,
     repository_body,
     accept_header,
+    grpc_message,
+    grpc_stream,
 )
 
 
@@ -171,7 +252,7 @@ def _decode(wire: Wire, body: bytes, json_bytes: int | None) -> Request | None:
         return None
 
 
-def _check(error: RequestError) -> None:
+def _check(error: RequestError | Refusal) -> None:
     """Whoever reads a refusal needs no more than a few lines, whatever was sent."""
     text = str(error)
     assert len(text) < 2000, len(text)

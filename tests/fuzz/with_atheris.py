@@ -10,7 +10,9 @@ import sys
 
 import atheris
 
-with atheris.instrument_imports(include=["tradewind.serve", "tradewind.data.pictures"]):
+with atheris.instrument_imports(
+    include=["tradewind.serve", "tradewind.data.pictures", "tradewind.protocol"]
+):
     from tests.fuzz.targets import TARGETS
 
 
