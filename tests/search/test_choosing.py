@@ -1,13 +1,13 @@
 from typing import get_args
 
 import pytest
-from tests.search.stage import baseline, trial
+from tests.search.stage import baseline, job, numbered, trial
 
 from tradewind.budget import Budget, Objective
 from tradewind.bundle import Percentiles
 from tradewind.evidence import PairedCounts, certify_with_labels
 from tradewind.measure import Ratio
-from tradewind.search.choosing import choose
+from tradewind.search.choosing import choose, why_nothing
 from tradewind.search.trials import Trial
 
 EVEN = Ratio(1.0, 0.9, 1.1)
@@ -119,3 +119,25 @@ def test_with_nothing_but_the_original_the_reason_says_so() -> None:
     chosen, reason = choose(Budget(), [original])
     assert chosen is original
     assert reason == "nothing cheaper could be certified; the original is served as it is"
+
+
+@pytest.mark.parametrize(
+    ("looked", "tested", "told"),
+    [
+        (0, 0, ": time ran out before any variant was looked at"),
+        (3, 0, ": none of the 3 variants looked at was worth a test before time ran out"),
+        (3, 1, ": time ran out before more could be tested"),
+    ],
+)
+def test_where_nothing_was_certified_it_is_said_how_far_the_search_came(
+    looked: int, tested: int, told: str
+) -> None:
+    assert why_nothing(job(), looked, tested, is_complete=False) == told
+    assert why_nothing(job(), looked, tested, is_complete=True) == ""
+
+
+def test_too_few_examples_are_told_before_anything_else() -> None:
+    few = job(numbered(300), Budget(max_drop=0.01))
+    told = why_nothing(few, 3, 0, is_complete=False)
+    assert told.startswith(f": {len(few.splits.certify)} examples were left to certify on")
+    assert "at least 299 are needed for a 1.00% budget at 95%" in told

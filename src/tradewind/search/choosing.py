@@ -2,6 +2,7 @@
 
 from tradewind.budget import Budget
 from tradewind.measure import Ratio
+from tradewind.search.job import Job
 from tradewind.search.trials import Trial
 
 
@@ -39,6 +40,30 @@ def choose(budget: Budget, entrants: list[Trial]) -> tuple[Trial, str]:
                 trial.refusals.append(f"keeps the promise, but {best.name} gains more")
         return best, _praise(budget, best)
     return baseline, _excuse(budget, baseline, entrants)
+
+
+def why_nothing(job: Job, looked: int, tested: int, *, is_complete: bool) -> str:
+    """Return what kept everything cheaper from being certified, to be put behind the reason.
+
+    Args:
+        job: the search.
+        looked: how many variants were looked at.
+        tested: how many of them were tested.
+        is_complete: whether time sufficed for all.
+    """
+    least, have = job.least_units, job.units(job.splits.certify)
+    if have < least:
+        return (
+            f": {have} {job.unit}s were left to certify on, and at least {least} are "
+            f"needed for a {job.budget.max_drop:.2%} budget at {job.budget.confidence:.0%}"
+        )
+    if is_complete:
+        return ""
+    if tested:
+        return ": time ran out before more could be tested"
+    if looked:
+        return f": none of the {looked} variants looked at was worth a test before time ran out"
+    return ": time ran out before any variant was looked at"
 
 
 def _gain(budget: Budget, trial: Trial) -> Ratio:

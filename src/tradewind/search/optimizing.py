@@ -14,7 +14,7 @@ from tradewind.model import Model
 from tradewind.search.cache import Cache
 from tradewind.search.cautions import cautions
 from tradewind.search.certifying import Certifier, affordable, order
-from tradewind.search.choosing import choose
+from tradewind.search.choosing import choose, why_nothing
 from tradewind.search.costs import cost_of
 from tradewind.search.finals import Raced, finalists, race, weigh
 from tradewind.search.job import Job, check_truth
@@ -196,7 +196,7 @@ class _Search:
         chosen, reason = choose(job.budget, entrants)
         if chosen is baseline and len(entrants) == 1:
             if questions is None or not queue:
-                reason = self._why_nothing(reason, names_of_tested(queue))
+                reason = f"{reason}{self._why_nothing(attempts, queue)}"
             else:
                 reason = awaited(questions)
         found = self._outcome(attempts, baseline, chosen, reason, queue)
@@ -207,19 +207,9 @@ class _Search:
             was_interrupted=self._was_interrupted,
         )
 
-    def _why_nothing(self, reason: str, tested: tuple[str, ...]) -> str:
-        """Say what kept everything cheaper from being certified."""
-        job = self._job
-        least, have = job.least_units, job.units(job.splits.certify)
-        if have < least:
-            return (
-                f"{reason}: {have} {job.unit}s were left to certify on, and at least {least} are "
-                f"needed for a {job.budget.max_drop:.2%} budget at {job.budget.confidence:.0%}"
-            )
-        if not self._is_complete:
-            until = "more could be tested" if tested else "there was anything to certify"
-            return f"{reason}: time ran out before {until}"
-        return reason
+    def _why_nothing(self, attempts: Attempts, queue: list[Trial]) -> str:
+        looked, tested = len(attempts.trials), len(names_of_tested(queue))
+        return why_nothing(self._job, looked, tested, is_complete=self._is_complete)
 
     def _stop(self, why: str) -> None:
         self._is_complete = False
