@@ -6,6 +6,7 @@ from typing import cast
 import numpy as np
 import pytest
 from tests.cases.networks import attention
+from tests.cases.trees import draw_forest
 from tests.search.stage import Clock, Lossy, baseline, job, machine
 from tests.search.test_cascades import SCORES, cheap_and_original
 from tests.search.test_rating import job_on, numbers_apart, tried
@@ -14,6 +15,7 @@ from tradewind.budget import Budget
 from tradewind.engines import Engine, OnnxRuntime, OpenVINO
 from tradewind.errors import PassError, UnsupportedModel
 from tradewind.evidence import PairedCounts
+from tradewind.importers.forests.writing import write
 from tradewind.model import Model, Origin
 from tradewind.passes import DropBlocks, Pass, PruneTrees
 from tradewind.runners import DistancePredictor, Scores
@@ -239,7 +241,7 @@ def test_what_holds_is_cut_further(least: float, looked: list[float]) -> None:
         (DropBlocks(keep=0.6), 9, False),
     ],
 )
-def test_trees_are_cut_as_long_as_the_promise_is_kept(
+def test_trees_are_cut_further_as_long_as_the_promise_is_kept(
     step: Pass, lost: int, expected: bool
 ) -> None:
     work = job(budget=Budget(max_drop=0.01), clock=Clock())
@@ -261,6 +263,27 @@ def test_a_graph_that_cannot_be_cut_further_ends_the_cuts() -> None:
         "21.6% of blocks",
         "36% of blocks, 50% of channels",
     ]
+
+
+class _Wavering(Written):
+    """Looks at forests, of which some lose much and smaller ones nothing."""
+
+    def look(self, graph: Graph, engines: list[Engine]) -> Trial:
+        trial = super().look(graph, engines)
+        left = float(np.prod([one.keep for one in graph.steps if isinstance(one, Cut)]))
+        trial.select = PairedCounts(1000, 50 if left in (0.1, 0.025) else 0, 0)
+        return trial
+
+
+def test_fewer_trees_are_tried_though_some_lost_too_much(random: np.random.Generator) -> None:
+    forest = Model.from_proto(write(draw_forest(random)), Origin("onnx", "forest.onnx"))
+    work = replace(job(clock=Clock()), model=forest)
+    screen = _Wavering(work, baseline(), None)
+    attempts = _attempts(work, screen)
+    attempts._shrink(cast(Maker, _Cutting(0.01)), Graph((), forest, ""), ())
+    left = [np.prod([one.keep for one in graph.steps]) for graph in screen.looked]  # type: ignore[attr-defined]
+    assert left == pytest.approx([0.1, 0.05, 0.025, 0.0125])
+    assert [refusal.variant for refusal in attempts.refused] == ["0.625% of trees"]
 
 
 class _Little(_Losing):

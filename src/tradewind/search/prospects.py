@@ -1,6 +1,6 @@
 """What the variants seen until now say about those that are not."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -42,21 +42,28 @@ class Prospects:
     trials: Sequence[Trial]
 
     def holds(self, graph: Graph) -> bool:
-        """Say whether what was made of a graph loses so little that more may be cut.
-
-        Cutting blocks or channels further only loses more. Fewer trees may lose less again, and
-        are soon made: whatever keeps the promise here is cut.
-        """
-        has_trees = any(isinstance(step, PruneTrees) for step in graph.steps)
-        most = (1.0 if has_trees else NEAR) * self.job.budget.max_drop
+        """Say whether what was made of a graph loses so little that more may be cut."""
+        share = 1.0 if _is_forest(graph) else NEAR
         return any(
-            trial.select.drop <= most
-            for trial in self.trials
+            trial.select.drop <= share * self.job.budget.max_drop
+            for trial in self._made_of(graph)
             if trial.select is not None
-            and not trial.refusals
-            and not trial.plan.is_cascade
-            and trial.plan.last.graph.steps[: len(graph.steps)] == graph.steps
         )
+
+    def may_recover(self, graph: Graph) -> bool:
+        """Say whether a graph that loses too much may lose less when it is cut further.
+
+        Fewer trees may, and are soon made.
+        """
+        return _is_forest(graph) and any(True for _ in self._made_of(graph))
+
+    def _made_of(self, graph: Graph) -> Iterator[Trial]:
+        """Yield the variants of a graph that are quick enough and not hopeless."""
+        count = len(graph.steps)
+        for trial in self.trials:
+            is_alone = not trial.refusals and not trial.plan.is_cascade
+            if is_alone and trial.plan.last.graph.steps[:count] == graph.steps:
+                yield trial
 
     def best_quantizer(self, likely: Sequence[Pass]) -> Pass | None:
         """Return what made the cheapest graph until now; None where int8 does not pay here."""
@@ -155,6 +162,11 @@ class Prospects:
             if one.plan.last.engine.name == engine and one.plan.last.graph.is_exact
         ]
         return min(seen, default=0.0)
+
+
+def _is_forest(graph: Graph) -> bool:
+    """Say whether a graph was made by leaving out trees."""
+    return any(isinstance(step, PruneTrees) for step in graph.steps)
 
 
 def _is_exact(engines: list[Engine]) -> bool:

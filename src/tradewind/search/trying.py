@@ -157,17 +157,21 @@ class Attempts:
         for first in recipes(job.model, job.settings.effort, self._left_s, job.observable):
             if any(type(step) is type(first[0]) for step in graph.steps):
                 continue  # more of it was cut than this recipe would, with success
-            recipe = first
+            recipe, start = first, graph
             while True:
                 if not has_time(recipe, self._left_s):
-                    self._refuse_untried(_named(graph, recipe))
+                    self._refuse_untried(_named(start, recipe))
                     break
                 made = self._make(
-                    maker, graph, recipe, quantizer=self._prospects.best_quantizer(likely)
+                    maker, start, recipe, quantizer=self._prospects.best_quantizer(likely)
                 )
-                if made is None or not self._prospects.holds(made):
+                if made is None:
                     break
-                graph, recipe = made, again(recipe, self._left_s)
+                if self._prospects.holds(made):
+                    graph = made
+                elif not self._prospects.may_recover(made):
+                    break
+                start, recipe = made, again(recipe, self._left_s)
 
     def _make(
         self,
