@@ -102,6 +102,7 @@ def test_what_was_cut_with_success_is_cut_again() -> None:
     assert again((DropBlocks(keep=0.25),), 100.0) == (DropBlocks(keep=0.5),)
     assert again((PruneChannels(keep=0.6),), 100.0) == (PruneChannels(keep=0.6),)
     assert again((PruneTrees(keep=0.1),), 100.0) == (PruneTrees(keep=0.5),)
+    assert again((DropBlocks(keep=0.6),), 100.0, is_deep=True) == (DropBlocks(keep=0.36),)
     cut, train = again((DropBlocks(), Distil(time_s=30)), 100.0)
     assert cut == DropBlocks()
     assert isinstance(train, Distil)

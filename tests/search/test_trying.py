@@ -217,8 +217,11 @@ class _Losing(Written):
     ("least", "looked"),
     [
         (1.0, [0.6, 0.5]),  # nothing holds: each cut is tried once, from the whole
-        (0.3, [0.6, 0.36, 0.216, 0.18]),  # what held is where the next kind of cut begins
-        (0.17, [0.6, 0.36, 0.216, 0.1296, 0.108]),
+        # twice as much goes while nothing is lost, and half of that where it was too much;
+        # what held is where the next kind of cut begins
+        (0.3, [0.6, 0.216, 0.36, 0.18]),
+        (0.17, [0.6, 0.216, 0.07776, 0.1296, 0.108]),
+        (0.12, [0.6, 0.216, 0.07776, 0.1296, 0.0648]),
     ],
 )
 def test_what_holds_is_cut_further(least: float, looked: list[float]) -> None:
@@ -260,9 +263,25 @@ def test_a_graph_that_cannot_be_cut_further_ends_the_cuts() -> None:
     attempts._shrink(cast(Maker, _Cutting(0.3)), screen.baseline.trial.plan.last.graph, ())
     assert [len(graph.steps) for graph in screen.looked] == [1, 2]
     assert [refusal.variant for refusal in attempts.refused] == [
-        "21.6% of blocks",
+        "21.6% of blocks",  # cut deeply
         "36% of blocks, 50% of channels",
     ]
+
+
+def test_what_loses_something_is_cut_less_deeply() -> None:
+    work = job(budget=Budget(max_drop=0.01), clock=Clock())
+    screen = _Costly(work, baseline(), None)
+    attempts = _attempts(work, screen)
+    attempts._shrink(cast(Maker, _Cutting(0.3)), screen.baseline.trial.plan.last.graph, ())
+    left = [np.prod([one.keep for one in graph.steps]) for graph in screen.looked]  # type: ignore[attr-defined]
+    assert left == pytest.approx([0.6, 0.36])
+
+
+class _Costly(Written):
+    """Looks at graphs that all lose a third of the budget."""
+
+    def look(self, graph: Graph, engines: list[Engine]) -> Trial:
+        return replace(super().look(graph, engines), select=PairedCounts(1000, 3, 0))
 
 
 class _Wavering(Written):
@@ -297,7 +316,7 @@ class _Little(_Losing):
     ("longest_look_s", "looked"),
     [
         (1.0, ["dynamic", "original", "static", "60% of blocks, dynamic"]),
-        (9.0, ["dynamic", "static", "60% of blocks, dynamic", "original"]),
+        (9.0, ["dynamic", "60% of blocks, dynamic", "static", "original"]),
     ],
 )
 def test_in_a_hurry_what_int8_gains_little_is_cut_early(

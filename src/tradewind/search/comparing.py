@@ -19,6 +19,7 @@ from tradewind.search.probing import (
     BATCH_SIZES,
     LARGE_BATCH_SIZES,
     LOAD_TURN_S,
+    MAX_CALL_S,
     ROUNDS,
     TURN_S,
     Inputs,
@@ -166,7 +167,8 @@ class Comparison:
             size for size in sizes_for(job) if size >= least and (size <= most or plan.is_cascade)
         )
         turn_s = load_turn_s(job)
-        return best_load(runner, self.inputs, callers, turn_s, job.settings.seed, sizes)
+        seed, max_call_s = job.settings.seed, longest_call_s(job)
+        return best_load(runner, self.inputs, callers, turn_s, seed, sizes, max_call_s)
 
     def _callers(self, engine: Engine) -> tuple[int, ...]:
         return callers_of(engine, self.job.hardware.cores)
@@ -268,6 +270,11 @@ def sizes_for(job: Job) -> tuple[int, ...]:
 def load_turn_s(job: Job) -> float:
     """Return how long a load is timed: longer where it decides."""
     return LOAD_TURN_S * job.settings.patience if job.budget.decides_under_load else TURN_S
+
+
+def longest_call_s(job: Job) -> float:
+    """Return how long a batch may take: in a hurry large ones would take the time of variants."""
+    return MAX_CALL_S * job.settings.patience**2
 
 
 def _settled(plan: Plan, load: Load, asked: tuple[float, ...] = ()) -> Plan:

@@ -176,6 +176,7 @@ def best_load(
     turn_s: float,
     seed: int,
     sizes: Collection[int] = BATCH_SIZES,
+    max_call_s: float = MAX_CALL_S,
 ) -> Throughput:
     """Find the batch size with the highest throughput, then how many callers are best.
 
@@ -186,12 +187,13 @@ def best_load(
         turn_s: how long each is called in one round.
         seed: fixes the order of timing.
         sizes: those to try, where the graph takes more than one.
+        max_call_s: what a call would take longer than is not tried, but for the first size.
     """
     best: Throughput | None = None
     for size, batches in sorted(inputs.by_size.items()):
         if size not in sizes and len(inputs.by_size) > 1:
             continue
-        if best is not None and size * best.example_s > MAX_CALL_S:
+        if best is not None and size * best.example_s > max_call_s:
             break
         begin = time.perf_counter()
         runner(batches[0])  # code for this batch size is compiled at the first call

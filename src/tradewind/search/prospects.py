@@ -21,6 +21,9 @@ MUCH, SOME, AHEAD = 0.67, 0.85, 1.15
 settings of the default engine; an engine on which int8 costs so many times as much as on another is
 behind."""
 
+EASY = 0.1
+"""Share of the budget up to which what a cut loses says that far more can go."""
+
 TEACHER_LOSS, TEACHER_COST = 0.005, 0.7
 """What may be lost on the select split, and in what share of the original's time one has to
 answer, to teach in its place."""
@@ -48,6 +51,13 @@ class Prospects:
             trial.select.drop <= share * self.job.budget.max_drop
             for trial in self._made_of(graph)
             if trial.select is not None
+        )
+
+    def holds_easily(self, graph: Graph) -> bool:
+        """Say whether what was made of a graph loses so little that twice as much may be cut."""
+        most = EASY * self.job.budget.max_drop
+        return not _is_forest(graph) and any(
+            trial.select.drop <= most for trial in self._made_of(graph) if trial.select is not None
         )
 
     def may_recover(self, graph: Graph) -> bool:

@@ -10,7 +10,7 @@ from tradewind.evidence import PairedCounts
 from tradewind.passes import judge
 from tradewind.runners import Runner, Scores
 from tradewind.search.candidates import Graph, engine_options
-from tradewind.search.comparing import Comparison, load_turn_s, sizes_for
+from tradewind.search.comparing import Comparison, load_turn_s, longest_call_s, sizes_for
 from tradewind.search.costs import cost_of, no_gain
 from tradewind.search.finals import peak_of
 from tradewind.search.job import Job
@@ -97,6 +97,7 @@ class Screen:
             load_turn_s(job),
             job.settings.seed,
             sizes_for(job),
+            longest_call_s(job),
         )
         [timing] = probe([loaded(runner, self._inputs.singles, 1, TURN_S)], job.settings.seed)
         trial = Trial(

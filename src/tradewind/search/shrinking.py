@@ -62,17 +62,19 @@ def recipes(model: Model, effort: Effort, left_s: float, examples: int) -> list[
     return [(_fewer_blocks(_HALF), long), (PruneChannels(keep=_HALF), brief)]
 
 
-def again(recipe: Recipe, left_s: float) -> Recipe:
+def again(recipe: Recipe, left_s: float, *, is_deep: bool = False) -> Recipe:
     """Return the recipe for what it has made itself: half of what is left goes, or a little less.
 
     Args:
         recipe: a cut, and training where there was any.
         left_s: seconds in which variants may be made.
+        is_deep: whether as much goes at once as in two such cuts.
     """
     found: list[Pass] = []
     for step in recipe:
         if isinstance(step, Cut):
-            found.append(replace(step, keep=max(step.keep, 0.5)))
+            keep = max(step.keep, 0.5)
+            found.append(replace(step, keep=keep**2 if is_deep else keep))
         elif isinstance(step, Distil):
             found.append(replace(step, time_s=max(_SECOND * left_s, _LEAST_TRAINING_S)))
         else:

@@ -35,7 +35,7 @@ _TESTS = 3.0
 _ENTRANTS, _ROUNDS = 5, 20
 """Of a race that tells finalists apart, as they usually are."""
 _CLEARLY = 0.67
-_CLEAR_ENTRANTS, _CLEAR_ROUNDS = 3, 12
+_CLEAR_ENTRANTS, _CLEAR_ROUNDS = 2, 12
 """The same where time is short and the best costs less than so much of the original: there are
 tests of few, and a clear gain needs fewer rounds."""
 _COMPILING_S = 1.0

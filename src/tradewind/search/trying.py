@@ -121,12 +121,13 @@ class Attempts:
         """Try what helps most often, in the order in which it does so with such a model."""
         original = self._screen.baseline.trial.plan.last.graph
         if self._is_hurried and self._prospects.is_rough:
-            # int8 gains little: there must be time to cut, and whatever takes long can wait
+            # int8 gains little: there must be time to cut, all the more where a look takes long
             self._quantize(maker, base, likely[:1])
             if not self._looks_long:
                 self._look(original)
-            self._quantize(maker, base, likely[1:2])
+                self._quantize(maker, base, likely[1:2])
             self._shrink(maker, base, likely)
+            self._quantize(maker, base, likely[1:2])
             if self._looks_long:
                 self._look(original)
         elif likely and isinstance(likely[0], QuantizeNNCF):
@@ -157,7 +158,7 @@ class Attempts:
         for first in recipes(job.model, job.settings.effort, self._left_s, job.observable):
             if any(type(step) is type(first[0]) for step in graph.steps):
                 continue  # more of it was cut than this recipe would, with success
-            recipe, start = first, graph
+            recipe, start, is_deep, is_last = first, graph, False, False
             while True:
                 if not has_time(recipe, self._left_s):
                     self._refuse_untried(_named(start, recipe))
@@ -165,13 +166,18 @@ class Attempts:
                 made = self._make(
                     maker, start, recipe, quantizer=self._prospects.best_quantizer(likely)
                 )
-                if made is None:
+                if made is not None and self._prospects.holds(made):
+                    graph = start = made
+                    if is_last:
+                        break
+                    is_deep = self._prospects.holds_easily(made)
+                elif is_deep:  # half as much may go, and then no more
+                    is_deep, is_last = False, True
+                elif made is not None and self._prospects.may_recover(made):
+                    start = made
+                else:
                     break
-                if self._prospects.holds(made):
-                    graph = made
-                elif not self._prospects.may_recover(made):
-                    break
-                start, recipe = made, again(recipe, self._left_s)
+                recipe = again(first, self._left_s, is_deep=is_deep)
 
     def _make(
         self,
