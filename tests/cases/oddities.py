@@ -111,8 +111,9 @@ def pooled(random: np.random.Generator) -> onnx.ModelProto:
         {"logits": (np.float32, ("N", 4))},
         {
             "scale": scalar(4 / 127), "zero": scalar(0, np.int8),
-            "w8": random.integers(-127, 128, (8, 4)).astype(np.int8),
-            "w_scale": scalar(0.5 / 127), "time": np.array([1]),
+            # of seven bits: sums of wider ones saturate on some processors, and differ there
+            "w8": random.integers(-63, 64, (8, 4)).astype(np.int8),
+            "w_scale": scalar(0.5 / 63), "time": np.array([1]),
         },
         opset=19,
     )  # fmt: skip

@@ -9,6 +9,7 @@ from tests.cases.narrowing import narrowed
 
 from tradewind.engines import OnnxRuntime
 from tradewind.errors import PassError
+from tradewind.measure import this_machine
 from tradewind.model import Model, Origin
 from tradewind.passes import Observed, Pass, QuantizeDynamic, QuantizeNNCF, QuantizeStatic, compare
 from tradewind.passes.quantization.preparing import prepared
@@ -70,8 +71,10 @@ def test_inputs_that_never_change_are_answered_as_before(
     changed = step.apply(model, Observed({"x": constant})).model
     with OnnxRuntime().compile(model) as one, OnnxRuntime().compile(changed) as other:
         difference = one({"x": constant[:3]})["y"] - other({"x": constant[:3]})["y"]
-    # each value and weight is one of 256 steps; what cancels out in a sum leaves its error there
-    assert np.abs(difference).max() <= 0.01 * _largest_sum(model, constant[:1])
+    # each value and weight is one of 256 steps, or of 128 where wider weights would saturate; what
+    # cancels out in a sum leaves its error there
+    allowed = 0.02 if this_machine().saturates else 0.01
+    assert np.abs(difference).max() <= allowed * _largest_sum(model, constant[:1])
 
 
 def test_one_class_of_examples_still_answers_the_others(random: np.random.Generator) -> None:
