@@ -24,8 +24,9 @@ def test_after_an_error_too(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_ctrl_c_while_it_is_removed_does_not_keep_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("end", [KeyboardInterrupt, SystemExit])
+def test_a_signal_while_it_is_removed_does_not_keep_it(
+    end: type[BaseException], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     remove = shutil.rmtree
     calls = []
@@ -33,14 +34,30 @@ def test_ctrl_c_while_it_is_removed_does_not_keep_it(
     def interrupted(path: Path, ignore_errors: bool) -> None:
         calls.append(path)
         if len(calls) == 1:
-            raise KeyboardInterrupt
+            raise end
         remove(path, ignore_errors=ignore_errors)
 
     with monkeypatch.context() as patch:
         patch.setattr(shutil, "rmtree", interrupted)
-        with pytest.raises(KeyboardInterrupt), temporary_folder(tmp_path):
+        with pytest.raises(end), temporary_folder(tmp_path):
             pass
     assert len(calls) == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_signal_while_it_is_made_does_not_keep_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = Path.mkdir
+
+    def made(path: Path, mode: int) -> None:
+        make(path, mode)
+        raise SystemExit
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "mkdir", made)
+        with pytest.raises(SystemExit), temporary_folder(tmp_path):
+            pytest.fail("it went on")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,6 +1,7 @@
 """Folders for temporary files, which go when their user does: by Ctrl-C, too, or with a child."""
 
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -12,8 +13,8 @@ from pathlib import Path
 def temporary_folder(where: Path | None = None) -> Iterator[Path]:
     """Make a folder, and remove it with all that is in it at the end.
 
-    Ctrl-C while it is being removed does not keep it either, as `tempfile.TemporaryDirectory`
-    does. What cannot be removed is left without a word.
+    Ctrl-C or SIGTERM while it is being made or removed does not keep it either, as
+    `tempfile.TemporaryDirectory` does. What cannot be removed is left without a word.
 
     Args:
         where: the folder that it is made in; that of the system, or of TMPDIR, unless told.
@@ -21,13 +22,15 @@ def temporary_folder(where: Path | None = None) -> Iterator[Path]:
     Raises:
         OSError: there is no room.
     """
-    folder = Path(tempfile.mkdtemp(prefix="tradewind-", dir=where))
+    # named before it is made: a signal may come before `mkdtemp` could tell the name
+    folder = Path(where or tempfile.gettempdir()) / f"tradewind-{secrets.token_hex(8)}"
     try:
+        folder.mkdir(mode=0o700)
         yield folder
     finally:
         try:
             shutil.rmtree(folder, ignore_errors=True)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, SystemExit):
             shutil.rmtree(folder, ignore_errors=True)
             raise
 

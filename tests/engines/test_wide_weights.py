@@ -108,3 +108,43 @@ def test_weights_of_a_branch_are_seen(random: np.random.Generator) -> None:
         {"yes": scalar(True, np.bool_)},
     )
     assert has_wide_weights(model)
+
+
+@pytest.mark.parametrize("axis", [None, 0, 1])
+@pytest.mark.parametrize("has_zero", [True, False])
+@pytest.mark.parametrize("mixed", [True, False])
+def test_weights_that_are_multiplied_in_float_answer(
+    axis: int | None, has_zero: bool, mixed: bool, random: np.random.Generator
+) -> None:
+    weights = _drawn(random, (_IN, _OUT), WIDE)
+    many = () if axis is None else (weights.shape[axis],)
+    constants: dict[str, Any] = {"w": weights, "s": np.full(many, 0.01, np.float32)}
+    constants |= {"z": np.zeros(many, np.int8)} if has_zero else {}
+    parts = ["w", "s", "z"] if has_zero else ["w", "s"]
+    nodes = [
+        helper.make_node("DequantizeLinear", parts, ["k"], axis=1 if axis is None else axis),
+        helper.make_node("MatMul", ["r" if mixed else "x", "k"], ["y"]),
+    ]
+    if mixed:  # another product is one of whole numbers
+        constants |= {"sx": scalar(1 / 128), "zx": scalar(128, np.uint8), "sv": scalar(0.01)}
+        constants |= {"v": _drawn(random, (_IN, _IN), WIDE), "zv": scalar(0, np.int8)}
+        nodes = [
+            helper.make_node("QuantizeLinear", ["x", "sx", "zx"], ["q"]),
+            helper.make_node("DequantizeLinear", ["q", "sx", "zx"], ["d"]),
+            helper.make_node("DequantizeLinear", ["v", "sv", "zv"], ["u"]),
+            helper.make_node("MatMul", ["d", "u"], ["r"]),
+            *nodes,
+        ]
+    floats = (np.float32, ("N", _IN)), (np.float32, ("N", _OUT))
+    model = _model(nodes, *floats, constants)
+    x = random.uniform(-1, 1, (5, _IN)).astype(np.float32)
+    with (
+        OnnxRuntime().compile(model) as runner,
+        OnnxRuntime(optimization="none").compile(model) as right,
+    ):
+        expected = right({"x": x})["y"]
+        off = np.abs(runner({"x": x})["y"] - expected)
+    breaks = axis is not None and not has_zero
+    assert has_wide_weights(model) != breaks
+    if not (mixed and breaks):  # what is told nothing may saturate
+        assert off.max() <= 0.02 * np.abs(expected).max()

@@ -1,8 +1,5 @@
 """Quick timings in moments that are not quiet."""
 
-import time
-from typing import final
-
 import numpy as np
 import pytest
 from tests.search.stage import baseline, job
@@ -10,10 +7,9 @@ from tests.search.stage import baseline, job
 from tradewind.engines import OnnxRuntime
 from tradewind.measure import Timing
 from tradewind.measure.timing import Turn
-from tradewind.runners import Runner
+from tradewind.search import comparing
 from tradewind.search.comparing import Comparison
 from tradewind.search.probing import Inputs, make_inputs
-from tradewind.tensors import Array, Signature, Tensors
 
 
 def _timings(factor: float) -> list[Timing]:
@@ -51,33 +47,12 @@ def test_a_disturbed_look_is_repeated_once(
     assert all(limit_s > 0 for limit_s in limits)
 
 
-@final
-class _Slower(Runner):
-    """Answers as another runner does, after a pause."""
-
-    def __init__(self, inner: Runner, pause_s: float) -> None:
-        self._inner = inner
-        self._pause_s = pause_s
-
-    @property
-    def signature(self) -> Signature:
-        return self._inner.signature
-
-    def __call__(self, inputs: Tensors) -> dict[str, Array]:
-        until = time.perf_counter() + self._pause_s
-        while time.perf_counter() < until:
-            pass
-        return self._inner(inputs)
-
-    def close(self) -> None: ...
-
-
-def test_what_is_far_behind_the_best_is_so_at_a_glance() -> None:
+def test_what_is_far_behind_the_best_is_so_at_a_glance(monkeypatch: pytest.MonkeyPatch) -> None:
     work = job()
-    inputs = make_inputs(work.dataset.take, work.timed(), None)
-    with OnnxRuntime().compile(work.model) as inner:
-        usual, slower = _Slower(inner, 0.002), _Slower(inner, 0.0024)  # 1.2 times as much
-        comparison = Comparison(work, inputs, baseline(), usual)
-        load = baseline().load
-        assert not comparison._is_far_behind(slower, load, best=1.0)
-        assert comparison._is_far_behind(slower, load, best=0.4)
+    looks = [Timing([Turn(np.array([wall_s]), wall_s, wall_s)]) for wall_s in (1.0, 1.2)]
+    monkeypatch.setattr(comparing, "probe", lambda *_, **__: looks)
+    with OnnxRuntime().compile(work.model) as runner:
+        inputs = make_inputs(work.dataset.take, work.timed(), None)
+        comparison = Comparison(work, inputs, baseline(), runner)
+        assert not comparison._is_far_behind(runner, baseline().load, best=1.0)
+        assert comparison._is_far_behind(runner, baseline().load, best=0.4)
