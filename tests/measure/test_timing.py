@@ -1,7 +1,8 @@
 import threading
 import time
 from collections.abc import Callable
-from typing import final
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, final
 
 import numpy as np
 import pytest
@@ -106,6 +107,31 @@ def test_concurrent_calls_overlap_and_are_all_counted() -> None:
     (timing,) = interleave([Task(call, 3)], seed=0, turn_s=0, max_rounds=1, until=NEVER)
     assert timing.turns[0].calls == 3
     assert len(calls) == 4
+
+
+class _Interrupted(ThreadPoolExecutor):
+    """Ctrl-C comes when some of the threads wait for the others."""
+
+    def submit(self, *arguments: Any, **options: Any) -> "Future[Any]":
+        if self._threads:
+            raise KeyboardInterrupt
+        return super().submit(*arguments, **options)
+
+
+def test_ctrl_c_between_the_threads_of_a_turn_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tradewind.measure.timing.ThreadPoolExecutor", _Interrupted)
+    ended = list[BaseException]()
+
+    def measure() -> None:
+        try:
+            interleave([Task(lambda: None, 2)], seed=0, turn_s=0, max_rounds=1, until=NEVER)
+        except KeyboardInterrupt as error:
+            ended.append(error)
+
+    thread = threading.Thread(target=measure, daemon=True)
+    thread.start()
+    thread.join(30)
+    assert len(ended) == 1
 
 
 @pytest.mark.parametrize("concurrency", [1, 3])

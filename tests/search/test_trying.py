@@ -41,7 +41,7 @@ class Written:
         self.looked: list[Graph] = []
         self.measured_plans: list[Plan] = []
         self.extended: list[float] = []
-        self.longest_look_s = 0.0
+        self.look_s = 0.0
         self.best = 1.0
         self.breaks = False
 
@@ -313,14 +313,14 @@ class _Little(_Losing):
 
 
 @pytest.mark.parametrize(
-    ("longest_look_s", "looked"),
+    ("look_s", "looked"),
     [
         (1.0, ["dynamic", "original", "static", "60% of blocks, dynamic"]),
         (9.0, ["dynamic", "60% of blocks, dynamic", "static", "original"]),
     ],
 )
 def test_in_a_hurry_what_int8_gains_little_is_cut_early(
-    longest_look_s: float, looked: list[str], random: np.random.Generator
+    look_s: float, looked: list[str], random: np.random.Generator
 ) -> None:
     model = Model.from_proto(attention(random), Origin("onnx", "attention.onnx"))
     work = replace(
@@ -330,7 +330,7 @@ def test_in_a_hurry_what_int8_gains_little_is_cut_early(
         settings=SearchSettings(60.0),
     )
     screen = _Little(work, 1.0)  # what is cut loses too much to be cut again
-    screen.longest_look_s = longest_look_s
+    screen.look_s = look_s
     attempts = _attempts(work, screen)
     dynamic, static, _ = likely = quantizers(model, "quick", work.hardware, is_hurried=True)
     names = {dynamic.label: "dynamic", static.label: "static"}

@@ -169,8 +169,11 @@ def _callers(task: Task) -> Iterator[Callable[[float], list[float]]]:
         return
     ready = threading.Barrier(task.concurrency)
     with ThreadPoolExecutor(task.concurrency) as pool:
-        for one in [pool.submit(ready.wait) for _ in range(task.concurrency)]:
-            one.result()
+        try:
+            for one in [pool.submit(ready.wait) for _ in range(task.concurrency)]:
+                one.result()
+        finally:  # Ctrl-C may come before all are there: the pool would wait for those that wait
+            ready.abort()
 
         def call_until(end: float) -> list[float]:
             working = [pool.submit(_call_until, task.call, end) for _ in range(task.concurrency)]

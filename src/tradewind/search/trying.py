@@ -110,7 +110,7 @@ class Attempts:
     @property
     def _looks_long(self) -> bool:
         """Whether there is time for few looks."""
-        return self._screen.longest_look_s > _LONG * self._job.settings.time_s
+        return self._screen.look_s > _LONG * self._job.settings.time_s
 
     @property
     def _left_s(self) -> float:
