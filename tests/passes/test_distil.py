@@ -98,12 +98,15 @@ def test_a_student_that_answers_like_its_teacher_goes_on_doing_so(
 
 
 def test_held_out_agreement_never_falls(random: np.random.Generator) -> None:
-    # a learning rate that ruins any network: what was given is kept
-    seen = Observed(DENSE.draw(random, 100), DENSE.model)
+    # a learning rate that ruins most networks; on 200 held-out examples none agrees by chance
+    seen = Observed(DENSE.draw(random, 2000), DENSE.model)
     student = damaged(DENSE.model, random, 0.1)
     change = replace(BRIEF, learning_rate=50.0, optimizer="sgd").apply(student, seen)
-    fresh = DENSE.inputs(random, 64)
-    assert error(change.model, DENSE.model, fresh) <= 1.5 * error(student, DENSE.model, fresh)
+    fresh = DENSE.inputs(random, 2000)
+    wanted, before, after = (
+        answers(model, fresh).argmax(-1) for model in (DENSE.model, student, change.model)
+    )
+    assert np.mean(after == wanted) >= np.mean(before == wanted) - 0.15
 
 
 def test_the_same_seed_trains_the_same_model(random: np.random.Generator) -> None:

@@ -151,6 +151,15 @@ def test_several_workers_stay_within_one_bound(tmp_path: Path) -> None:
     assert max(largest) <= settings.max_bytes
 
 
+def test_a_file_that_another_worker_finishes_meanwhile_is_left_to_it(tmp_path: Path) -> None:
+    # it is seen, but not there any more when its age is asked for
+    (tmp_path / ".captured-1-1-0.parquet.part").symlink_to(tmp_path / "gone")
+    files = Files(Capture(tmp_path, rate=1))
+    assert files.write(rows(Capture(tmp_path, rate=1), [answered(1)])) == 0
+    assert files.close() == 0
+    assert [one.request_id for one in read(tmp_path)] == ["number 1"]
+
+
 def test_a_request_larger_than_a_file_may_be_is_lost_alone(tmp_path: Path) -> None:
     settings = Capture(tmp_path, rate=1, max_bytes=2**20)
     files = Files(settings)

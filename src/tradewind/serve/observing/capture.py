@@ -117,8 +117,9 @@ class Files(Sink[Row]):
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             for torn in self._folder.glob(f".{PATTERN}.part"):
-                if time.time() - torn.stat().st_mtime > _ABANDONED_S:
-                    torn.unlink()
+                with contextlib.suppress(FileNotFoundError):  # another worker finished it just now
+                    if time.time() - torn.stat().st_mtime > _ABANDONED_S:
+                        torn.unlink()
         except OSError as error:
             raise SettingError("capture.folder", "a folder to write to", str(error)) from error
         if not os.access(self._folder, os.W_OK | os.X_OK):
