@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import Any, final
 
 import numpy as np
+from msgspec import msgpack
+from msgspec.structs import replace
 from tests.protocol.test_infer_messages import as_read
 from tests.serve.wire.grpc import lines as grpc
 from tests.serve.wire.http.lines import Line
@@ -145,10 +147,24 @@ def grpc_message(data: bytes) -> None:
         expected = schema.parse("inference.ModelInferRequest", data)
     except RequestError:
         return  # it looks into fields that are passed over here
-    assert sent == as_read(expected), (sent, as_read(expected))
+    size_bytes = expected.ByteSize()
+    expected.DiscardUnknownFields()
+    if expected.ByteSize() == size_bytes:  # else it may pass over the parameters that hold them
+        assert _canonical(sent) == _canonical(as_read(expected)), (sent, as_read(expected))
     names = {item.name for item in sent.inputs}
     for name in names & _CODECS.keys() or {"both"}:
         _translate(_CODECS[name], sent, len(data))
+
+
+def _canonical(sent: InferRequest) -> bytes:
+    """Return its bytes, NaN among them, with contents as the library writes them."""
+    inputs = []
+    for item in sent.inputs:
+        contents = item.contents
+        if contents is not None:
+            contents = schema.parse("inference.InferTensorContents", contents).SerializeToString()
+        inputs.append(replace(item, contents=contents))
+    return msgpack.encode(replace(sent, inputs=inputs), order="deterministic")
 
 
 def _translate(codec: Codec, sent: InferRequest, size_bytes: int) -> None:

@@ -75,9 +75,11 @@ def message(chance: random.Random) -> Any:
 
 
 def values(found: Any) -> dict[str, Any]:
-    """The parameters of a message of the library."""
+    """The parameters of a message of the library; those that hold nothing are passed over."""
     return {
-        name: getattr(one, str(one.WhichOneof("parameter_choice"))) for name, one in found.items()
+        name: getattr(one, choice)
+        for name, one in found.items()
+        if (choice := one.WhichOneof("parameter_choice")) is not None
     }
 
 

@@ -375,6 +375,18 @@ def test_http_2_that_is_not_grpc_is_told_so() -> None:
     run(steps)
 
 
+def test_a_call_without_any_header_is_told_so_and_breaks_no_other() -> None:
+    async def steps(line: Line) -> None:
+        line.give(frames.frame(Kind.HEADERS, frames.END_HEADERS | frames.END_STREAM, 1, b""))
+        line.ask(3, b"hello")
+        await settle()
+        found = line.taken()
+        assert line.status([one for one in found if one.stream == 1])[":status"] == "415"
+        assert received([one for one in found if one.stream == 3]) == framed(b"hello")
+
+    run(steps)
+
+
 def test_a_message_that_takes_too_long_is_refused() -> None:
     async def steps(line: Line) -> None:
         line.give(begin(1) + data(1, framed(b"abc")[:6]))

@@ -52,7 +52,8 @@ class Heads:
             raise Fault(Code.COMPRESSION_ERROR, f"headers: {error}") from error
         head = read_head(fields)
         after = (len(entries), entries[0] if entries else None)
-        if before[0] != after[0] or before[1] is not after[1] or block[0] & 0xE0 == 0x20:
+        is_resized = bool(block) and block[0] & 0xE0 == 0x20
+        if before[0] != after[0] or before[1] is not after[1] or is_resized:
             self._remembered.clear()
         else:
             if len(self._remembered) >= _MAX_REMEMBERED:
