@@ -86,6 +86,24 @@ def test_a_model_that_becomes_slow_is_noticed() -> None:
     assert curve.time_s(4) == pytest.approx(1.4, rel=0.25)
 
 
+@pytest.mark.parametrize(("times", "most"), [(1, 1), (2, 2), (100, 17)])
+def test_what_was_told_is_soon_worked_out_again(times: int, most: int) -> None:
+    curve = learned(0.0, 0.01, ALL, times)
+    sizes = (1, 8, 11, 100)
+    told = [curve.time_s(size) for size in sizes]
+    full = curve.full(10.0)
+    taken = 0
+    while [curve.time_s(size) for size in sizes] == told:
+        curve.learn(8, 0.2)
+        taken += 1
+    assert taken <= most
+    for size in ALL:  # now an example costs nothing beside others
+        for _ in range(200):
+            curve.learn(size, 0.1)
+    assert full == 1
+    assert curve.full(10.0) == 64
+
+
 def test_a_size_that_was_unlucky_gets_another_chance() -> None:
     curve = learned(0.01, 0.0001, ALL)
     for _ in range(30):

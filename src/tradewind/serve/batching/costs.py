@@ -15,6 +15,7 @@ _SIZES = 48  # sizes remembered for one shape
 _SHAPES = 128  # shapes remembered for one model
 _ENOUGH = 2  # times after which a size is known: the first holds what is done only once
 _NEARLY = 0.97  # of the best rate: a smaller batch that reaches it answers sooner
+_EXPECTED = 1024  # sizes of which it is kept what they take, until that is worked out again
 _LOOK_AGAIN = 64  # batches after which a neighbour of the best size is timed again
 
 
@@ -37,6 +38,9 @@ class Curve:
     picks the noise. Twice the largest size known is hoped to take no longer, until it was tried;
     beyond, time grows with the size.
 
+    What is asked for with every request is kept until enough is new: every time counts while there
+    are few, later every sixteenth works it out again.
+
     Args:
         steps: the sizes to choose from, ascending.
     """
@@ -51,7 +55,9 @@ class Curve:
         self._line = 0.0, 0.0  # seconds for a batch, seconds for each example in it
         self._known = 0  # the largest size that was seen often enough
         self._asked = 0
-        self._full: tuple[float, int] | None = None  # the choice for a limit, until more is learned
+        self._expected_s: dict[int, float] = {}  # what was worked out for a size
+        self._full: tuple[float, int] | None = None  # what was chosen for a limit
+        self._due = 0  # times after which both are worked out again
 
     def learn(self, size: int, seconds: float) -> None:
         """Remember how long a batch took."""
@@ -74,18 +80,23 @@ class Curve:
         self._last[size] = self._learned
         if size > self._known and seen + 1 >= _ENOUGH:
             self._known = size
-        self._fit()
-        self._full = None
+        if self._learned >= self._due or seen < _DOUBT:
+            self._renew()
 
     def time_s(self, size: int) -> float | None:
         """Return how long a batch will probably take; None where nothing is known."""
-        if size in self._mean_s:
-            return self._drawn(size)
-        if not self._sizes:
-            return None
+        found = self._expected_s.get(size)
+        if found is None and self._sizes:
+            if len(self._expected_s) >= _EXPECTED:
+                self._expected_s.clear()
+            found = self._expected_s[size] = self._between(size)
+        return found
+
+    def _between(self, size: int) -> float:
+        """Work out what a batch takes from the sizes around it."""
         place = bisect_left(self._sizes, size)
-        if place == 0:
-            return self._drawn(self._sizes[0])
+        if place < len(self._sizes) and (place == 0 or self._sizes[place] == size):
+            return self._drawn(self._sizes[place])
         low = self._sizes[place - 1]
         low_s = self._drawn(low)
         if place == len(self._sizes):
@@ -140,6 +151,12 @@ class Curve:
         seen = self._seen[size]
         base_s, each_s = self._line
         return (seen * self._mean_s[size] + _DOUBT * (base_s + each_s * size)) / (seen + _DOUBT)
+
+    def _renew(self) -> None:
+        self._due = self._learned + 1 + min(self._learned, _MEMORY**2) // _MEMORY
+        self._fit()
+        self._expected_s.clear()
+        self._full = None
 
     def _fit(self) -> None:
         """Find the line with the least relative error; neither part of it is negative."""
