@@ -26,6 +26,7 @@ from benchmarks.serving.running import running
 from benchmarks.serving.workloads import DATA, Workload, workload
 
 from tradewind.cli.opening import open_any
+from tradewind.engines import OnnxRuntime
 from tradewind.errors import TradewindError
 from tradewind.runners import Runner
 
@@ -96,7 +97,10 @@ def measure(
                 if isinstance(case, tuple):
                     turn = served(load, _TRADEWIND, case[0], seconds)
                 else:  # the engine with the settings of `tradewind serve`
-                    with open_any(load.file).compile() as runner:
+                    engine = OnnxRuntime(spin=False)
+                    with dataclasses.replace(
+                        open_any(load.file), engine=engine
+                    ).compile() as runner:
                         turn = bare(load, runner, case, threads, seconds)
                 found.append(dataclasses.replace(turn, round=number))
     return found
