@@ -13,11 +13,11 @@ from benchmarks.optimizers.peers import Peer
 from benchmarks.optimizers.prepared import Objective, Prepared
 from benchmarks.optimizers.searching import Found
 
+from tradewind.cores import available_cores
 from tradewind.engines import OpenVINO
 from tradewind.measure import (
     Task,
     Timing,
-    available_cores,
     calling,
     interleave,
     timing_batches,

@@ -2,7 +2,7 @@ import os
 from dataclasses import replace
 
 from tradewind.engines import ENGINES
-from tradewind.measure import available_cores, this_machine
+from tradewind.measure import this_machine
 
 
 def test_the_fingerprint_is_the_same_every_time() -> None:
@@ -17,15 +17,6 @@ def test_the_fingerprint_names_what_is_there() -> None:
     assert machine.memory_bytes > 2**28
     assert machine.engines == {kind.name: kind.version() for kind in ENGINES}
     assert 1 <= machine.cores <= (os.cpu_count() or 1)
-
-
-def test_cores_are_those_that_this_process_may_use() -> None:
-    allowed = os.sched_getaffinity(0)
-    try:
-        os.sched_setaffinity(0, {min(allowed)})
-        assert available_cores() == 1
-    finally:
-        os.sched_setaffinity(0, allowed)
 
 
 def test_what_changes_rounding_is_a_difference_and_what_does_not_is_none() -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal, final
 
+from tradewind.cores import limited_cores
 from tradewind.engines.engine import Engine, check_datatypes, threads_note
 from tradewind.engines.foreign import hint_about_foreign
 from tradewind.engines.known_wrong import refuse_known_wrong
@@ -76,7 +77,8 @@ class OnnxRuntime(Engine):
 
     def _options(self, model: Model) -> ort.SessionOptions:
         options = ort.SessionOptions()
-        options.intra_op_num_threads = self.threads
+        # left alone it starts a thread for every core of the machine, and ties them to these
+        options.intra_op_num_threads = self.threads or limited_cores()
         options.graph_optimization_level = _OPTIMIZATION[self.optimization]
         options.add_session_config_entry(
             "session.intra_op.allow_spinning", "1" if self.spin else "0"

@@ -13,6 +13,7 @@ from typing import ClassVar, Literal, final
 
 import numpy as np
 
+from tradewind.cores import limited_cores
 from tradewind.engines.engine import Engine, check_datatypes, threads_note
 from tradewind.engines.flattening import flatten_softmax
 from tradewind.engines.foreign import hint_about_foreign
@@ -99,8 +100,8 @@ class OpenVINO(Engine):
             "NUM_STREAMS": self.streams,
             "INFERENCE_PRECISION_HINT": self.precision,
         }
-        if self.threads:
-            chosen["INFERENCE_NUM_THREADS"] = self.threads
+        if threads := self.threads or limited_cores():
+            chosen["INFERENCE_NUM_THREADS"] = threads
         return chosen
 
 

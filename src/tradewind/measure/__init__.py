@@ -14,7 +14,7 @@ from tradewind.measure.energy import (
     rates,
     this_meter,
 )
-from tradewind.measure.hardware import Hardware, available_cores, this_machine
+from tradewind.measure.hardware import Hardware, this_machine
 from tradewind.measure.interval import Bounds, Ratio, paired_ratio, rounds_needed
 from tradewind.measure.memory import MemoryUse, memory_use
 from tradewind.measure.metric import (
@@ -66,7 +66,6 @@ __all__ = [
     "TopK",
     "Watch",
     "Within",
-    "available_cores",
     "calling",
     "check_reports",
     "collect",

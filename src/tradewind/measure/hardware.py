@@ -5,6 +5,7 @@ import platform
 from dataclasses import dataclass
 from pathlib import Path
 
+from tradewind.cores import available_cores
 from tradewind.engines import ENGINES
 
 # the extensions that decide which kernels a runtime picks, weakest first
@@ -76,13 +77,6 @@ def this_machine() -> Hardware:
         system=f"{platform.system()} {platform.machine()}",
         engines={engine.name: engine.version() for engine in ENGINES},
     )
-
-
-def available_cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _cpu_name() -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import onnx
 
+from tradewind.cores import limited_cores
 from tradewind.engines.untracked import ort
 from tradewind.errors import PassError
 from tradewind.model import Model
@@ -62,6 +63,7 @@ def session(proto: onnx.ModelProto, wanted: Sequence[str], where: str) -> Sessio
     )
     options = ort.SessionOptions()
     options.log_severity_level = 4  # errors arrive as exceptions
+    options.intra_op_num_threads = limited_cores()
     # what is run here alternates with other work, which threads that wait busily would slow
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:

@@ -1,0 +1,98 @@
+"""How many cores a process may use, and that engines keep to them."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import helper
+from tests.cases.building import graph
+
+from tradewind.cores import available_cores, limited_cores
+
+
+def _machine(root: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return root
+
+
+def test_cores_are_those_that_this_process_may_use() -> None:
+    allowed = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {min(allowed)})
+        assert available_cores() == 1
+        assert limited_cores() == (1 if (os.cpu_count() or 1) > 1 else 0)
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+
+@pytest.mark.parametrize(
+    ("files", "quota"),
+    [
+        ({}, 64),
+        ({"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/cpu.max": "max 100000\n"}, 64),
+        ({"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/cpu.max": "200000 100000\n"}, 2),
+        ({"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/cpu.max": "150000 100000\n"}, 2),
+        ({"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/cpu.max": "5000 100000\n"}, 1),
+        ({"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/cpu.max": "nonsense"}, 64),
+        (  # the group above has less
+            {
+                "proc/self/cgroup": "0::/pods/one\n",
+                "sys/fs/cgroup/pods/one/cpu.max": "800000 100000\n",
+                "sys/fs/cgroup/pods/cpu.max": "300000 100000\n",
+            },
+            3,
+        ),
+        (
+            {
+                "proc/self/cgroup": "12:memory:/\n4:cpu,cpuacct:/box\n0::/\n",
+                "sys/fs/cgroup/cpu/box/cpu.cfs_quota_us": "400000\n",
+                "sys/fs/cgroup/cpu/box/cpu.cfs_period_us": "100000\n",
+                "sys/fs/cgroup/cpu/cpu.cfs_quota_us": "-1\n",
+                "sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000\n",
+            },
+            4,
+        ),
+    ],
+)
+def test_a_quota_counts_in_whole_cores(
+    files: dict[str, str], quota: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)))
+    assert available_cores(_machine(tmp_path, files)) == quota
+
+
+_ENGINES = """
+import os, sys
+from pathlib import Path
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+from tradewind.engines import OnnxRuntime, OpenVINO
+from tradewind.importers import load_model
+model = load_model(sys.argv[1])
+runners = [engine.compile(model) for engine in (OnnxRuntime(), OpenVINO())]
+for task in Path("/proc/self/task").iterdir():
+    print(os.sched_getaffinity(int(task.name)))
+"""
+
+
+def test_threads_of_engines_stay_where_the_process_may_run(tmp_path: Path) -> None:
+    allowed = os.sched_getaffinity(0)
+    if len(allowed) < 2:
+        pytest.skip("there is one core only")
+    floats = (np.float32, ("N", 4))
+    node = helper.make_node("Relu", ["x"], ["y"])
+    onnx.save(graph([node], {"x": floats}, {"y": floats}, {}), tmp_path / "model.onnx")
+    done = subprocess.run(
+        [sys.executable, "-c", _ENGINES, str(tmp_path / "model.onnx")],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert set(done.stdout.splitlines()) == {str({min(allowed)})}
