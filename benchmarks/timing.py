@@ -26,9 +26,9 @@ import scipy
 
 from tradewind import load_model
 from tradewind.budget import Budget
-from tradewind.cores import available_cores
 from tradewind.data import ArrayDataset, split
 from tradewind.engines import OnnxRuntime
+from tradewind.limits import available_cores
 from tradewind.measure import Ratio, parse_metric, this_machine
 from tradewind.model import Model
 from tradewind.search.candidates import Graph

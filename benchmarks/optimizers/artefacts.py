@@ -7,9 +7,9 @@ from typing import Any, Literal, final
 
 import numpy as np
 
-from tradewind.cores import available_cores
 from tradewind.engines.openvino import core as the_core
 from tradewind.engines.untracked import ort, ov
+from tradewind.limits import available_cores
 from tradewind.runners import Runner
 from tradewind.tensors import Array, Signature, Tensors
 

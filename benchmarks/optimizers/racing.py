@@ -13,8 +13,8 @@ from benchmarks.optimizers.peers import Peer
 from benchmarks.optimizers.prepared import Objective, Prepared
 from benchmarks.optimizers.searching import Found
 
-from tradewind.cores import available_cores
 from tradewind.engines import OpenVINO
+from tradewind.limits import available_cores
 from tradewind.measure import (
     Task,
     Timing,

@@ -9,7 +9,7 @@ import pytest
 
 SOURCE = Path(__file__).resolve().parents[2] / "src"
 LAYERS = (
-    "errors", "postponed", "temporary", "cores", "tensors", "protocol", "client", "model", "data",
+    "errors", "postponed", "temporary", "limits", "tensors", "protocol", "client", "model", "data",
     "evidence", "runners", "interpreter", "engines", "passes", "importers", "measure", "budget",
     "bundle", "search", "report", "serve", "cli",
 )  # fmt: skip

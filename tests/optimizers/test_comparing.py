@@ -30,7 +30,7 @@ from benchmarks.optimizers.tables import (
     standing,
 )
 
-from tradewind.cores import available_cores
+from tradewind.limits import available_cores
 from tradewind.measure import Ratio
 
 BASELINE, STATIC = PEERS[0].name, PEERS[1].name

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal, final
 
-from tradewind.cores import limited_cores
 from tradewind.engines.engine import Engine, check_datatypes, threads_note
 from tradewind.engines.foreign import hint_about_foreign
 from tradewind.engines.known_wrong import refuse_known_wrong
@@ -17,6 +16,7 @@ from tradewind.engines.stamps import newer_operators, restamp
 from tradewind.engines.untracked import ort
 from tradewind.engines.wide_weights import has_wide_weights
 from tradewind.errors import EngineError, SettingError, UnsupportedModel
+from tradewind.limits import limited_cores
 from tradewind.model import Model
 from tradewind.runners import Runner
 from tradewind.temporary import temporary_folder

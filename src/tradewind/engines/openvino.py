@@ -13,7 +13,6 @@ from typing import ClassVar, Literal, final
 
 import numpy as np
 
-from tradewind.cores import limited_cores
 from tradewind.engines.engine import Engine, check_datatypes, threads_note
 from tradewind.engines.flattening import flatten_softmax
 from tradewind.engines.foreign import hint_about_foreign
@@ -27,6 +26,7 @@ from tradewind.engines.reductions import repair_reductions
 from tradewind.engines.ties import keep_order_of_ties
 from tradewind.engines.untracked import ov
 from tradewind.errors import EngineError, SettingError, UnsupportedModel
+from tradewind.limits import limited_cores
 from tradewind.model import Model
 from tradewind.runners import Runner
 from tradewind.tensors import Array, Datatype, Signature, Tensors, TensorSpec, names

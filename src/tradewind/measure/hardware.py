@@ -1,12 +1,11 @@
 """What this machine is, as far as speed and rounding depend on it."""
 
-import os
 import platform
 from dataclasses import dataclass
 from pathlib import Path
 
-from tradewind.cores import available_cores
 from tradewind.engines import ENGINES
+from tradewind.limits import available_cores, total_memory
 
 # the extensions that decide which kernels a runtime picks, weakest first
 _TELLING = (
@@ -73,7 +72,7 @@ def this_machine() -> Hardware:
         cpu=_cpu_name(),
         isa=tuple(name for flag, name in _TELLING if flag in flags),
         cores=available_cores(),
-        memory_bytes=os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"),
+        memory_bytes=total_memory(),
         system=f"{platform.system()} {platform.machine()}",
         engines={engine.name: engine.version() for engine in ENGINES},
     )

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import onnx
 
-from tradewind.cores import limited_cores
 from tradewind.engines.untracked import ort
 from tradewind.errors import PassError
+from tradewind.limits import limited_cores
 from tradewind.model import Model
 from tradewind.tensors import Array, Tensors
 

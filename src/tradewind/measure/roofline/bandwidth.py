@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tradewind.cores import available_cores
+from tradewind.limits import available_cores
 from tradewind.measure.roofline.rate import Rate, rate_of
 from tradewind.tensors import Array
 

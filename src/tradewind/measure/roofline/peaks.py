@@ -11,9 +11,9 @@ from pathlib import Path
 
 import msgspec
 
-from tradewind.cores import available_cores
 from tradewind.engines import Engine, OnnxRuntime, OpenVINO
 from tradewind.errors import EngineError
+from tradewind.limits import available_cores
 from tradewind.measure.hardware import Hardware
 from tradewind.measure.roofline.bandwidth import cache_bandwidth, cache_bytes, memory_bandwidth
 from tradewind.measure.roofline.peak_graphs import convolution, product

@@ -1,11 +1,11 @@
 """How much memory training takes, said before it takes it."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, final
 
 from tradewind.errors import PassError
 from tradewind.interpreter.pytorch import Tensor, torch
+from tradewind.limits import free_memory
 
 _SPARE = 0.8
 """Share of the free memory that may be used."""
@@ -63,8 +63,4 @@ def saved_bytes(compute: Any) -> int:
 
 def free_bytes(device: str) -> int:
     """Return the memory that nothing else uses."""
-    if device != "cpu":
-        return int(torch.cuda.mem_get_info(device)[0])
-    lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-    available = next(line for line in lines if line.startswith("MemAvailable:"))
-    return int(available.split()[1]) * 1024
+    return free_memory() if device == "cpu" else int(torch.cuda.mem_get_info(device)[0])

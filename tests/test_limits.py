@@ -1,4 +1,4 @@
-"""How many cores a process may use, and that engines keep to them."""
+"""The cores and the memory that a process may use, and that engines keep to these cores."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ import pytest
 from onnx import helper
 from tests.cases.building import graph
 
-from tradewind.cores import available_cores, limited_cores
+from tradewind.limits import available_cores, free_memory, limited_cores, total_memory
 
 
 def _machine(root: Path, files: dict[str, str]) -> Path:
@@ -66,6 +66,51 @@ def test_a_quota_counts_in_whole_cores(
 ) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)))
     assert available_cores(_machine(tmp_path, files)) == quota
+
+
+MEGABYTE = 2**20
+
+
+@pytest.mark.parametrize(
+    ("files", "total", "free"),
+    [
+        ({"proc/meminfo": f"MemTotal: {2**20} kB\nMemAvailable: {2**18} kB\n"}, None, 256),
+        ({"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/memory.max": "max\n"}, None, None),
+        (
+            {
+                "proc/self/cgroup": "0::/a/b\n",
+                "sys/fs/cgroup/a/b/memory.max": f"{100 * MEGABYTE}\n",
+                "sys/fs/cgroup/a/b/memory.current": f"{70 * MEGABYTE}\n",
+                "sys/fs/cgroup/a/b/memory.stat": f"anon 5\ninactive_file {20 * MEGABYTE}\n",
+                "sys/fs/cgroup/a/memory.max": f"{200 * MEGABYTE}\n",
+                "sys/fs/cgroup/a/memory.current": f"{190 * MEGABYTE}\n",
+            },
+            100,
+            10,  # the group above has less left
+        ),
+        (
+            {
+                "proc/self/cgroup": "5:memory:/box\n",
+                "sys/fs/cgroup/memory/box/memory.limit_in_bytes": f"{100 * MEGABYTE}\n",
+                "sys/fs/cgroup/memory/box/memory.usage_in_bytes": f"{120 * MEGABYTE}\n",
+                "sys/fs/cgroup/memory/memory.limit_in_bytes": "9223372036854771712\n",
+            },
+            100,
+            0,
+        ),
+    ],
+)
+def test_memory_is_what_the_cgroups_allow(
+    files: dict[str, str], total: int | None, free: int | None, tmp_path: Path
+) -> None:
+    root = _machine(tmp_path, files)
+    physical = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    assert total_memory(root) == (physical if total is None else total * MEGABYTE)
+    assert free_memory(root) == (physical if free is None else free * MEGABYTE)
+
+
+def test_some_of_the_memory_is_free() -> None:
+    assert 0 < free_memory() <= total_memory()
 
 
 _ENGINES = """
