@@ -40,8 +40,8 @@ def test_what_is_asked_for_is_recorded(
     [
         (["--capture-redact", "x"], "--capture-redact"),
         (["--capture", "here", "--capture-max-mb", "0"], "--capture-max-mb"),
-        (["--capture", "here", "--capture-rate", "2"], "capture.rate"),
-        (["--trace-rate", "-1"], "trace_rate"),
+        (["--capture", "here", "--capture-rate", "2"], "--capture-rate"),
+        (["--trace-rate", "-1"], "--trace-rate"),
         (["--capture-rate", "1"], "--capture-rate"),
         (["--capture-max-mb", "9"], "--capture-max-mb"),
         (["--trace-rate", "0.1"], "--trace-rate"),

@@ -46,6 +46,25 @@ def test_help_for_want_of_a_command_is_told_as_help(command: tuple[str], quick: 
 
 
 @pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--concurrency", "0"),
+        ("--min-stay-s", "-1"),
+        ("--poll-s", "0"),
+        ("--trace-rate", "2"),
+        ("--state", "nonsense"),
+        ("--capture", "/dev/null/x"),
+    ],
+)
+def test_a_wrong_setting_is_called_by_its_option(
+    option: str, value: str, sample: Sample, quick: Quick
+) -> None:
+    done = quick("serve", sample.model, option, value)
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith(f"tradewind: {option}: expected ")
+
+
+@pytest.mark.parametrize(
     "arguments",
     [
         ["nonsense"],

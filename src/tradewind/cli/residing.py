@@ -42,7 +42,7 @@ def resident(command: Callable[..., Any]) -> Callable[..., Any]:
             folder=model_dir,
             control=Control(model_control),
             memory_bytes=memory,
-            stay_s=min_stay_s,
+            min_stay_s=min_stay_s,
             load_wait_s=load_wait_s,
             poll_s=poll_s,
             pinned=pins,
@@ -78,7 +78,7 @@ _OPTIONS = (
     click.option(
         "--min-stay-s",
         type=float,
-        default=Residency.stay_s,
+        default=Residency.min_stay_s,
         show_default=True,
         help="Seconds that a model stays at least once it is loaded.",
     ),

@@ -14,7 +14,7 @@ import click
 
 from tradewind import __version__
 from tradewind.cli.output import print_error
-from tradewind.errors import OutputError, TradewindError
+from tradewind.errors import OutputError, SettingError, TradewindError
 
 # name: what it does, in the order of a first acquaintance
 COMMANDS = {
@@ -90,6 +90,20 @@ def _end(number: int, _: FrameType | None) -> NoReturn:
     sys.exit(128 + number)
 
 
+def _by_option(error: TradewindError, arguments: list[str]) -> TradewindError:
+    """Name the option that a setting was given by: `--trace-rate` for `trace_rate`."""
+    name = next((one for one in arguments if not one.startswith("-")), "")
+    if not isinstance(error, SettingError) or name not in COMMANDS:
+        return error
+    command = importlib.import_module(f"tradewind.cli.{name}").command
+    options = {option for one in command.params for option in one.opts}
+    for setting in (error.where.replace(".", "-"), error.where.partition(".")[0]):
+        option = f"--{setting.replace('_', '-')}"
+        if option in options:
+            return type(error)(option, error.expected, error.got, error.hint)
+    return error
+
+
 def run(arguments: list[str]) -> int:
     """Run one command.
 
@@ -116,8 +130,9 @@ def run(arguments: list[str]) -> int:
         print_error(error.format_message() + hint, as_json=as_json)
         return 2
     except TradewindError as error:
-        print_error(str(error), as_json=as_json, error=error)
-        return error.exit_code
+        told = _by_option(error, arguments)
+        print_error(str(told), as_json=as_json, error=told)
+        return told.exit_code
     except BrokenPipeError:  # whoever read our output has gone
         _give_up_stdout()
         return 1

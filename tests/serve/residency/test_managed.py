@@ -182,7 +182,7 @@ def test_versions_and_labels_are_asked_by_name(tmp_path: Path) -> None:
 def test_the_least_recently_used_makes_room(tmp_path: Path) -> None:
     for name in ("a", "b", "c"):
         write(tmp_path / f"{name}.onnx", 2)
-    residency = patient(tmp_path, memory_bytes=25_000_000, stay_s=0)
+    residency = patient(tmp_path, memory_bytes=25_000_000, min_stay_s=0)
 
     async def run() -> None:
         async with catalog(residency, measure=growing(10_000_000)) as models:
@@ -204,7 +204,7 @@ def test_the_least_recently_used_makes_room(tmp_path: Path) -> None:
 def test_a_model_with_a_request_on_its_way_is_never_evicted(tmp_path: Path) -> None:
     for name in ("a", "b"):
         write(tmp_path / f"{name}.onnx", 2)
-    residency = patient(tmp_path, memory_bytes=15_000_000, stay_s=0)
+    residency = patient(tmp_path, memory_bytes=15_000_000, min_stay_s=0)
 
     async def run() -> None:
         async with catalog(residency, measure=growing(10_000_000)) as models:
@@ -371,7 +371,7 @@ def test_named_models_stay_and_are_loaded_at_the_start(tmp_path: Path) -> None:
     write(folder / "other.onnx", 3, 2**20)
 
     async def run() -> None:
-        residency = patient(folder, memory_bytes=2**40, stay_s=0)
+        residency = patient(folder, memory_bytes=2**40, min_stay_s=0)
         async with catalog(residency, paths={"named": path}) as models:
             assert states(models) == {
                 ("named", "1"): State.READY,

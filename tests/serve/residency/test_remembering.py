@@ -39,7 +39,7 @@ async def ask(models: ManagedCatalog, name: str, **parameters: Any) -> int:
 def test_a_model_stays_while_it_remembers_a_sequence(tmp_path: Path) -> None:
     for name in ("a", "b"):
         onnx.save(counter(), tmp_path / f"{name}.onnx")
-    residency = patient(tmp_path, memory_bytes=15_000_000, stay_s=0)
+    residency = patient(tmp_path, memory_bytes=15_000_000, min_stay_s=0)
 
     async def run() -> None:
         async with catalog(residency, opener, measure=growing(10_000_000)) as models:

@@ -121,7 +121,8 @@ class Files(Sink[Row]):
                     if time.time() - torn.stat().st_mtime > _ABANDONED_S:
                         torn.unlink()
         except OSError as error:
-            raise SettingError("capture.folder", "a folder to write to", str(error)) from error
+            got = f"{self._folder}: {error.strerror or error}"
+            raise SettingError("capture.folder", "a folder to write to", got) from error
         if not os.access(self._folder, os.W_OK | os.X_OK):
             raise SettingError(
                 "capture.folder", "a folder to write to", f"{self._folder}, which is read-only"

@@ -60,4 +60,5 @@ def _access_log(path: str) -> AccessLog:
     try:
         return AccessLog(None if path == "-" else Path(path))
     except OSError as error:
-        raise SettingError("access_log", "a file to write to", str(error)) from error
+        got = f"{path}: {error.strerror or error}"
+        raise SettingError("access_log", "a file to write to", got) from error

@@ -25,7 +25,7 @@ class Residency:
     folder: Path | None = None  # of models that are loaded when somebody asks for them
     control: Control = Control.NONE
     memory_bytes: float = math.inf  # of all models together, as measured
-    stay_s: float = 5.0  # how long a model stays at least once it is loaded
+    min_stay_s: float = 5.0  # how long a model stays at least once it is loaded
     load_wait_s: float = 10.0  # how long a request waits for its model to be loaded
     poll_s: float = 2.0  # between two looks at the folder
     pinned: tuple[str, ...] = ()  # models of the folder that stay once they are loaded
@@ -35,7 +35,7 @@ class Residency:
     def __post_init__(self) -> None:
         if not self.poll_s > 0:
             raise SettingError("poll_s", "more than 0", f"{self.poll_s:g}")
-        for name in ("memory_bytes", "stay_s", "load_wait_s", "samples"):
+        for name in ("memory_bytes", "min_stay_s", "load_wait_s", "samples"):
             if not getattr(self, name) >= 0:  # which NaN is not either
                 raise SettingError(name, "0 or more", f"{getattr(self, name):g}")
         if self.folder is not None and not self.folder.is_dir():

@@ -47,7 +47,7 @@ class Keeper:
         self._choices = choices
         self._clock = clock
         self._forget = forget
-        self._residents: Residents[Held] = Residents(choices.memory_bytes, choices.stay_s)
+        self._residents: Residents[Held] = Residents(choices.memory_bytes, choices.min_stay_s)
         self._leaving: set[asyncio.Task[None]] = set()
 
     def adopt(self, entry: Entry, model: ServedModel) -> Held:
@@ -150,5 +150,5 @@ class Keeper:
             f"{self._residents.total_bytes / _MIB:.1f} of "
             f"{self._choices.memory_bytes / _MIB:.1f} MiB taken by models that must stay",
             "come back later, or allow more with --model-memory-mb.",
-            max(1, math.ceil(self._choices.stay_s)) if may_help else 0,
+            max(1, math.ceil(self._choices.min_stay_s)) if may_help else 0,
         )
