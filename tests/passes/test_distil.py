@@ -109,6 +109,14 @@ def test_held_out_agreement_never_falls(random: np.random.Generator) -> None:
     assert np.mean(after == wanted) >= np.mean(before == wanted) - 0.15
 
 
+def test_a_rate_that_unlearns_is_lowered_until_it_helps(random: np.random.Generator) -> None:
+    seen = Observed(DENSE.draw(random, 2000), DENSE.model)
+    student = damaged(DENSE.model, random, 0.3)
+    fresh = DENSE.inputs(random, 500)
+    change = replace(BRIEF, learning_rate=1.0).apply(student, seen)
+    assert error(change.model, DENSE.model, fresh) < 0.85 * error(student, DENSE.model, fresh)
+
+
 def test_the_same_seed_trains_the_same_model(random: np.random.Generator) -> None:
     student = damaged(DENSE.model, random, 0.5)
     seen = Observed(DENSE.draw(random, 100), DENSE.model)

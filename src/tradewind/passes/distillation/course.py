@@ -5,13 +5,13 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, final
+from typing import final
 
 import numpy as np
 
 from tradewind.interpreter.pytorch import torch
 from tradewind.passes.distillation.pace import Pace
-from tradewind.passes.distillation.student import Student
+from tradewind.passes.distillation.student import Student, Weights
 from tradewind.passes.distillation.targets import Target, total_loss
 from tradewind.passes.distillation.teaching import Teacher, Variants
 from tradewind.tensors import Array, Tensors
@@ -24,8 +24,13 @@ _LOOKING = 0.1
 """Share of the time of learning that looking may take."""
 _SETTLING = 512
 """Examples whose statistics a student settles on."""
-_PATIENCE = 10
-"""Looks without any progress after which it is over."""
+_PATIENCE = 20
+"""Looks without any progress after which it goes back to the best, and on more slowly."""
+_RUIN = 1.5
+"""So many times the loss at the start mean that what there was is being unlearned: the same."""
+_SLOWER = 0.25
+_LEAST_RATE = 1e-3
+"""Share of the learning rate below which nothing more is tried."""
 _SAVE_S = 20.0
 _PERFECT_LOSS = 1e-9
 """A student this close to its teacher has nothing to learn."""
@@ -149,6 +154,8 @@ class Progress:
         first: how the student stood before.
         best: the same at its best.
         looks: held-out examples looked at since then.
+        rate: highest learning rate of this cycle, as a share of that of the first.
+        since: share of the course at which this cycle began.
     """
 
     at: int
@@ -156,6 +163,8 @@ class Progress:
     first: Standing
     best: Standing
     looks: int = 0
+    rate: float = 1.0
+    since: float = 0.0
 
 
 @final
@@ -191,7 +200,7 @@ class Course:
         for batches in self.lessons.batches(done.at):
             done = replace(done, spent_s=time.monotonic() - began)
             share = self._share(done)
-            is_over = share >= 1 or done.looks >= _PATIENCE or done.best.loss < _PERFECT_LOSS
+            is_over = share >= 1 or done.rate < _LEAST_RATE or done.best.loss < _PERFECT_LOSS
             is_due = done.at - asked >= pause and int(share * _LOOKS) > int(looked * _LOOKS)
             if is_over or is_due:
                 looked = share
@@ -199,12 +208,16 @@ class Course:
                 done, asked = replace(done, looks=done.looks + 1), done.at
                 if found.rank > done.best.rank:
                     done, best = replace(done, best=found, looks=0), student.weights()
+                elif done.looks >= _PATIENCE or found.loss > _RUIN * done.first.loss:
+                    student.go_back(best)
+                    done = replace(done, looks=0, rate=_SLOWER * done.rate, since=share)
             if is_over:
                 break
             if self.checkpoint is not None and time.monotonic() - saved > _SAVE_S:
                 saved = time.monotonic()
                 self._save(student, done, best)
-            student.learn(batches, self.rate * one_cycle(share), pace)
+            place = (share - done.since) / (1 - done.since)
+            student.learn(batches, self.rate * done.rate * one_cycle(place), pace)
             done = replace(done, at=done.at + 1)
         student.restore(best)
         if self.checkpoint is not None:
@@ -222,24 +235,28 @@ class Course:
         """Return how much of the course is over, by steps or by time."""
         return max(done.at / self.steps, done.spent_s / max(self.time_s, 1e-9))
 
-    def _start(self, student: Student) -> tuple[Progress, dict[str, Any]]:
+    def _start(self, student: Student) -> tuple[Progress, Weights]:
         """Return where to go on with the best weights so far: a checkpoint's, or the beginning."""
         if self.checkpoint is not None and self.checkpoint.exists():
             state = student.load(self.checkpoint, self.key)
             if state is not None:
                 first, best = (Standing(*state[name]) for name in ("first", "best"))
-                found = Progress(state["at"], state["spent_s"], first, best, state["looks"])
+                found = Progress(
+                    state["at"], state["spent_s"], first, best, state["looks"],
+                    state["rate"], state["since"],
+                )  # fmt: skip
                 return found, state["best_weights"]
         standing = self.exam.standing(student)
         return Progress(0, 0.0, standing, standing), student.weights()
 
-    def _save(self, student: Student, done: Progress, best: dict[str, Any]) -> None:
+    def _save(self, student: Student, done: Progress, best: Weights) -> None:
         assert self.checkpoint is not None
         student.save(
             self.checkpoint,
             self.key,
             {
                 "at": done.at, "spent_s": done.spent_s, "looks": done.looks, "best_weights": best,
+                "rate": done.rate, "since": done.since,
                 "first": (done.first.agreement, done.first.loss),
                 "best": (done.best.agreement, done.best.loss),
             },

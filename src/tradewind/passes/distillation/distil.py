@@ -264,7 +264,7 @@ class Training:
         kept = saved_bytes(lambda: student.loss(inputs, wanted, plain))
         weights = sum(one.numel() * one.element_size() for one in student.learned.values())
         answers = sum(wanted[name].nbytes for name in kept_outputs) // fixed
-        return Footprint(5 * weights, kept // fixed, answers * len(self._seen) * count)
+        return Footprint(6 * weights, kept // fixed, answers * len(self._seen) * count)
 
     def _pace(self, student: Student, lessons: Lessons) -> Pace:
         """Return the fastest way to compute, measured where the training is long enough."""

@@ -17,7 +17,7 @@ class Footprint:
     """Memory that training takes.
 
     Args:
-        weights_bytes: parameters with their gradients, moments and best values.
+        weights_bytes: parameters with their gradients, moments and best values, twice.
         example_bytes: what one example of a batch leaves for the way back.
         answers_bytes: the teacher's answers that are kept.
     """

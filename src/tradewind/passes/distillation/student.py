@@ -15,6 +15,9 @@ from tradewind.tensors import Array, Tensors
 
 Optimizer = Literal["adamw", "sgd"]
 
+Weights = dict[str, dict[str, Tensor]]
+"""Parameters by name: those that answer, and those that learn."""
+
 
 @final
 class Student:
@@ -101,13 +104,19 @@ class Student:
             found = self.graph(self.given(inputs))
         return {name: found[name].float().cpu().numpy() for name in self._targets}
 
-    def weights(self) -> dict[str, Tensor]:
-        """Return a copy of the parameters with which the graph answers."""
-        return _copied(self.graph)
+    def weights(self) -> Weights:
+        """Return a copy of all parameters, as they are since it last settled."""
+        answering = _copied(self.graph)
+        return {"answering": answering, "learning": _copied(self._learning)}
 
-    def restore(self, weights: Mapping[str, Tensor]) -> None:
+    def restore(self, weights: Weights) -> None:
         """Set the parameters with which the graph answers."""
-        _set(self.graph, weights)
+        _set(self.graph, weights["answering"])
+
+    def go_back(self, weights: Weights) -> None:
+        """Learn on from earlier parameters, and forget where learning was going."""
+        _set(self._learning, weights["learning"])
+        self._optimizer.state.clear()
 
     @property
     def learned(self) -> dict[str, Tensor]:
