@@ -56,7 +56,9 @@ class Distil(Pass):
     No labels are needed: the teacher is `Observed.original`, or the model itself where there is
     none. A tenth of the examples is not learned from; the weights that agree best with the
     teacher on them are kept, and those that were given count as well, so that agreement there
-    never falls. Weights of a quantized graph are trained with their rounding.
+    never falls. Where the loss on them grows beyond one and a half times that at the start, or
+    nothing gets better for long, training goes back to the best weights and on at a quarter of the
+    rate. Weights of a quantized graph are trained with their rounding.
     """
 
     name: ClassVar[str] = "distil"
