@@ -97,10 +97,9 @@ def measure(
                 if isinstance(case, tuple):
                     turn = served(load, _TRADEWIND, case[0], seconds)
                 else:  # the engine with the settings of `tradewind serve`
-                    engine = OnnxRuntime(spin=False)
-                    with dataclasses.replace(
-                        open_any(load.file), engine=engine
-                    ).compile() as runner:
+                    opened = open_any(load.file)
+                    opened = dataclasses.replace(opened, engine=OnnxRuntime(spin=False))
+                    with opened.compile() as runner:
                         turn = bare(load, runner, case, threads, seconds)
                 found.append(dataclasses.replace(turn, round=number))
     return found
