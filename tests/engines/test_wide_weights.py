@@ -91,6 +91,29 @@ def test_only_signed_weights_of_eight_bits_are_wide(random: np.random.Generator)
     assert not has_wide_weights(_product(unsigned))
 
 
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("has_zero", [True, False])
+def test_weights_that_are_multiplied_in_float_are_left_alone(
+    axis: int, has_zero: bool, random: np.random.Generator
+) -> None:
+    weights = _drawn(random, (_IN, _OUT), WIDE)
+    many = weights.shape[axis]
+    constants: dict[str, Any] = {"w": weights, "s": np.full(many, 0.01, np.float32)}
+    constants |= {"z": np.zeros(many, np.int8)} if has_zero else {}
+    parts = ["w", "s", "z"] if has_zero else ["w", "s"]
+    nodes = [
+        helper.make_node("DequantizeLinear", parts, ["k"], axis=axis),
+        helper.make_node("MatMul", ["x", "k"], ["y"]),
+    ]
+    model = _model(nodes, (np.float32, ("N", _IN)), (np.float32, ("N", _OUT)), constants)
+    x = random.uniform(-1, 1, (5, _IN)).astype(np.float32)
+    expected = x @ (weights * np.float32(0.01))
+    assert not has_wide_weights(model)
+    with OnnxRuntime().compile(model) as runner:
+        off = np.abs(runner({"x": x})["y"] - expected)
+    assert off.max() <= 0.02 * np.abs(expected).max()
+
+
 def test_weights_of_a_branch_are_seen(random: np.random.Generator) -> None:
     weights = _drawn(random, (_IN, _OUT), WIDE)
     branch = helper.make_graph(

@@ -21,7 +21,8 @@ def has_wide_weights(model: Model) -> bool:
     Without instructions for dot products x86 adds pairs of products of unsigned and signed numbers
     in 16 bits, where the sum saturates at 32,767. Unsigned weights are added in 32 bits: slower,
     but right. Weights that are multiplied in float are none of these; ONNX Runtime breaks on those
-    with a scale for each row when it is told to make them unsigned.
+    with many scales and no zero point when it is told to make them unsigned, though not on weights
+    of int8 products, which lack zero points where they come from TensorFlow Lite.
     """
     rounds = any(node.op_type in _ROUNDING for node in model.graph.graph.all_nodes())
     return rounds and any(
