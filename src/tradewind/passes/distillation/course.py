@@ -24,11 +24,10 @@ _LOOKING = 0.1
 """Share of the time of learning that looking may take."""
 _SETTLING = 512
 """Examples whose statistics a student settles on."""
-_PATIENCE = 20
-"""Looks without any progress after which it goes back to the best, and on more slowly."""
 _RUIN = 1.5
-"""So many times the loss at the start mean that what there was is being unlearned: the same."""
+"""So many times the loss at the start mean that what there was is being unlearned."""
 _SLOWER = 0.25
+"""Share of the learning rate at which it then goes on from the best."""
 _LEAST_RATE = 1e-3
 """Share of the learning rate below which nothing more is tried."""
 _SAVE_S = 20.0
@@ -153,7 +152,6 @@ class Progress:
         spent_s: time taken.
         first: how the student stood before.
         best: the same at its best.
-        looks: held-out examples looked at since then.
         rate: highest learning rate of this cycle, as a share of that of the first.
         since: share of the course at which this cycle began.
     """
@@ -162,7 +160,6 @@ class Progress:
     spent_s: float
     first: Standing
     best: Standing
-    looks: int = 0
     rate: float = 1.0
     since: float = 0.0
 
@@ -205,12 +202,12 @@ class Course:
             if is_over or is_due:
                 looked = share
                 found = self._standing(student) if done.at else done.first
-                done, asked = replace(done, looks=done.looks + 1), done.at
+                asked = done.at
                 if found.rank > done.best.rank:
-                    done, best = replace(done, best=found, looks=0), student.weights()
-                elif done.looks >= _PATIENCE or found.loss > _RUIN * done.first.loss:
+                    done, best = replace(done, best=found), student.weights()
+                elif found.loss > _RUIN * done.first.loss:
                     student.go_back(best)
-                    done = replace(done, looks=0, rate=_SLOWER * done.rate, since=share)
+                    done = replace(done, rate=_SLOWER * done.rate, since=share)
             if is_over:
                 break
             if self.checkpoint is not None and time.monotonic() - saved > _SAVE_S:
@@ -241,11 +238,10 @@ class Course:
             state = student.load(self.checkpoint, self.key)
             if state is not None:
                 first, best = (Standing(*state[name]) for name in ("first", "best"))
-                found = Progress(
-                    state["at"], state["spent_s"], first, best, state["looks"],
-                    state["rate"], state["since"],
-                )  # fmt: skip
-                return found, state["best_weights"]
+                at, spent_s, rate, since = (
+                    state[name] for name in ("at", "spent_s", "rate", "since")
+                )
+                return Progress(at, spent_s, first, best, rate, since), state["best_weights"]
         standing = self.exam.standing(student)
         return Progress(0, 0.0, standing, standing), student.weights()
 
@@ -255,8 +251,8 @@ class Course:
             self.checkpoint,
             self.key,
             {
-                "at": done.at, "spent_s": done.spent_s, "looks": done.looks, "best_weights": best,
-                "rate": done.rate, "since": done.since,
+                "at": done.at, "spent_s": done.spent_s, "rate": done.rate, "since": done.since,
+                "best_weights": best,
                 "first": (done.first.agreement, done.first.loss),
                 "best": (done.best.agreement, done.best.loss),
             },

@@ -38,6 +38,8 @@ _LEAST_NORMALIZED = 16
 """Examples computed at once below which their statistics say too little."""
 _PROBE = 256
 """Examples that are looked at before training."""
+_LAYOUT = 2
+"""Of a checkpoint: one with another layout is not taken."""
 _HELD, _MOST_HELD = 0.1, 1000
 """Share of the examples that are not learned from, and how many of them at most."""
 _MEASURED = 2_000
@@ -56,9 +58,9 @@ class Distil(Pass):
     No labels are needed: the teacher is `Observed.original`, or the model itself where there is
     none. A tenth of the examples is not learned from; the weights that agree best with the
     teacher on them are kept, and those that were given count as well, so that agreement there
-    never falls. Where the loss on them grows beyond one and a half times that at the start, or
-    nothing gets better for long, training goes back to the best weights and on at a quarter of the
-    rate. Weights of a quantized graph are trained with their rounding.
+    never falls. Where the loss on them grows beyond one and a half times that at the start,
+    training goes back to the best weights and on at a quarter of the rate. Weights of a quantized
+    graph are trained with their rounding.
     """
 
     name: ClassVar[str] = "distil"
@@ -285,7 +287,7 @@ class Training:
 
     def _key(self) -> str:
         """Return what tells this training from others."""
-        digest = hashlib.sha256(self._model.digest.encode())
+        digest = hashlib.sha256(f"{_LAYOUT} {self._model.digest}".encode())
         digest.update((self._seen.original or self._model).digest.encode())
         digest.update(repr(sorted(asdict(self._settings).items())).encode())
         for name, array in self._seen.inputs.items():

@@ -107,7 +107,8 @@ class Student:
     def weights(self) -> Weights:
         """Return a copy of all parameters, as they are since it last settled."""
         answering = _copied(self.graph)
-        return {"answering": answering, "learning": _copied(self._learning)}
+        learning = answering if self._unfolded is None else _copied(self._learning)
+        return {"answering": answering, "learning": learning}
 
     def restore(self, weights: Weights) -> None:
         """Set the parameters with which the graph answers."""
