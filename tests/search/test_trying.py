@@ -387,11 +387,27 @@ def test_what_computes_with_fewer_bits_comes_first_and_lets_others_wait() -> Non
         OpenVINO("f32"),
     ]
     attempts.trials = attempts.trials[:1]
-    attempts.trials[0].select = PairedCounts(100, 0, 0)  # it costs half and loses nothing
+    attempts.trials[0].select = PairedCounts(1000, 0, 0)  # it costs half and loses nothing
     attempts._look(plain)
     assert len(attempts.trials) == 1
     attempts._look_again()
     assert len(attempts.trials) == 4
+
+
+@pytest.mark.parametrize(("lost", "looked"), [(0, 0), (4, 2)])
+def test_the_original_does_not_wait_for_what_may_fail_its_test(lost: int, looked: int) -> None:
+    work = job(budget=Budget(max_drop=0.01), clock=Clock())
+    attempts = _attempts(work, _Choosing(work, baseline(), None))
+    int8 = Graph((Lossy("int8"),), work.model, "int8")
+    seen = Trial(Plan.alone(int8, OpenVINO()), Load(1, 1), 0.4, 0.4, 0.4)
+    seen.select = PairedCounts(1000, lost, 0)
+    attempts.trials.append(seen)
+    attempts._look(attempts._screen.baseline.trial.plan.last.graph)
+    # the default engine may wait: it gains too little to fall back on
+    assert [one.plan.last.engine for one in attempts.trials[1:]] == [
+        OpenVINO("bf16"),
+        OpenVINO("f32"),
+    ][:looked]
 
 
 def test_under_load_the_engine_with_streams_comes_first() -> None:

@@ -24,6 +24,7 @@ from tradewind.passes.quantization import (
     Smooth,
 )
 from tradewind.passes.upgrade_opset import UpgradeOpset
+from tradewind.passes.workshop import Workshop
 
 __all__ = [
     "PASSES",
@@ -49,6 +50,7 @@ __all__ = [
     "Smooth",
     "Sparsify",
     "UpgradeOpset",
+    "Workshop",
     "apply_isolated",
     "check",
     "compare",

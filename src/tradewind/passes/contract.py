@@ -61,6 +61,8 @@ class Pass(ABC):
     name: ClassVar[str]
     is_lossless: ClassVar[bool]
     """Whether the answers must stay equal up to rounding."""
+    loads: ClassVar[tuple[str, ...]] = ()
+    """Packages that it imports itself, because that takes long."""
 
     @abstractmethod
     def needs(self, model: Model) -> Needs:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
@@ -63,7 +64,41 @@ PASSES: tuple[type[Pass], ...] = (
 """Every pass whose packages are installed; the contract tests run each of them."""
 
 
-def apply_isolated(step: Pass, model: Model, seen: Observed, timeout_s: float) -> Change:
+Run = Callable[[Path, float], int]
+"""Lets a child do what a folder asks for, within so many seconds; returns its exit status, or
+raises TimeoutError once the child is no more."""
+
+LOG = "log"
+"""In such a folder, the file of what the child prints."""
+
+
+def run_alone(folder: Path, timeout_s: float) -> int:
+    """Let a new process do what a folder asks for, as `Run` says."""
+    # -P: a file of the working directory must not pass for a module of the same name
+    command = [sys.executable, "-P", "-m", __name__, str(folder), str(os.getpid())]
+    with (folder / LOG).open("wb") as output:
+        child = subprocess.Popen(
+            command,
+            stdout=output,
+            stderr=output,
+            stdin=subprocess.DEVNULL,
+            env=environment_inside(folder),
+            start_new_session=True,
+        )
+        try:
+            return child.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            raise TimeoutError from None
+        finally:
+            if child.poll() is None:  # timed out or interrupted
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(child.pid, signal.SIGKILL)
+                child.wait()
+
+
+def apply_isolated(
+    step: Pass, model: Model, seen: Observed, timeout_s: float, run: Run = run_alone
+) -> Change:
     """Apply `step` in a child process.
 
     Args:
@@ -71,6 +106,7 @@ def apply_isolated(step: Pass, model: Model, seen: Observed, timeout_s: float) -
         model: what to change.
         seen: what the pass needs to have observed.
         timeout_s: seconds after which the child is killed.
+        run: how the child comes to be.
 
     Raises:
         PassRefusal: the pass says that it does not fit the model.
@@ -78,7 +114,7 @@ def apply_isolated(step: Pass, model: Model, seen: Observed, timeout_s: float) -
     """
     try:
         with temporary_folder() as folder:
-            return _apply_in(folder, step, model, seen, timeout_s)
+            return _apply_in(folder, step, model, seen, timeout_s, run)
     except OSError as error:
         raise PassError(
             step.label,
@@ -88,7 +124,9 @@ def apply_isolated(step: Pass, model: Model, seen: Observed, timeout_s: float) -
         ) from error
 
 
-def _apply_in(folder: Path, step: Pass, model: Model, seen: Observed, timeout_s: float) -> Change:
+def _apply_in(
+    folder: Path, step: Pass, model: Model, seen: Observed, timeout_s: float, run: Run
+) -> Change:
     model.save(folder / "model.onnx")
     save_tensors(folder / "inputs.npz", seen.inputs)
     if seen.original is not None:
@@ -98,12 +136,17 @@ def _apply_in(folder: Path, step: Pass, model: Model, seen: Observed, timeout_s:
         "settings": asdict(step),
         "origin": asdict(model.origin),
         "original": asdict(seen.original.origin) if seen.original is not None else None,
-        "parent": os.getpid(),
     }
     (folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
-    # -P: a file of the working directory must not pass for a module of the same name
-    command = [sys.executable, "-P", "-m", "tradewind.passes.isolation", str(folder)]
-    _run(command, step, timeout_s, folder)
+    (folder / LOG).touch()
+    try:
+        code = run(folder, timeout_s)
+    except TimeoutError:
+        raise PassError(step.label, f"an end within {_readable(timeout_s)}", "none") from None
+    if code != 0 or not (folder / "answer.json").exists():
+        log = (folder / LOG).read_text(encoding="utf-8", errors="replace")
+        last = "".join(f", {text}" for text in log.strip().splitlines()[-1:])
+        raise PassError(step.label, "a result", f"exit status {code}{last}")
     answer = json.loads((folder / "answer.json").read_text(encoding="utf-8"))
     if "error" in answer:
         raise PassRefusal(*answer["error"])
@@ -114,38 +157,16 @@ def _readable(timeout_s: float) -> str:
     return f"{round(timeout_s, 1 if timeout_s >= 1 else 2):,g} s"
 
 
-def _run(command: list[str], step: Pass, timeout_s: float, folder: Path) -> None:
-    log = folder / "log"
-    with log.open("wb") as output:
-        child = subprocess.Popen(
-            command,
-            stdout=output,
-            stderr=output,
-            stdin=subprocess.DEVNULL,
-            env=environment_inside(folder),
-            start_new_session=True,
-        )
-        try:
-            code = child.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            raise PassError(step.label, f"an end within {_readable(timeout_s)}", "none") from None
-        finally:
-            if child.poll() is None:  # timed out or interrupted
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(child.pid, signal.SIGKILL)
-                child.wait()
-    if code != 0 or not (folder / "answer.json").exists():
-        last = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
-        raise PassError(
-            step.label, "a result", f"exit status {code}" + "".join(f", {text}" for text in last)
-        )
-
-
-def _main(folder: Path) -> None:
+def wanted(folder: Path) -> type[Pass]:
+    """Return the pass that a folder asks for."""
     request = json.loads((folder / "request.json").read_text(encoding="utf-8"))
-    _end_with(request["parent"])
-    kind = next(kind for kind in PASSES if kind.name == request["pass"])
-    step = msgspec.convert(request["settings"], kind)
+    return next(kind for kind in PASSES if kind.name == request["pass"])
+
+
+def obey(folder: Path) -> None:
+    """Do what a folder asks for, and leave the answer in it; this may crash, hang or print."""
+    request = json.loads((folder / "request.json").read_text(encoding="utf-8"))
+    step = msgspec.convert(request["settings"], wanted(folder))
     origin = msgspec.convert(request["origin"], Origin)
     model = Model((folder / "model.onnx").read_bytes(), origin)
     original = None
@@ -163,7 +184,7 @@ def _main(folder: Path) -> None:
     (folder / "answer.json").write_text(json.dumps(answer), encoding="utf-8")
 
 
-def _end_with(parent: int) -> None:
+def end_with(parent: int) -> None:
     """Let the kernel end this process with its parent, which may be killed without warning."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -174,4 +195,5 @@ def _end_with(parent: int) -> None:
 _PR_SET_PDEATHSIG = 1
 
 if __name__ == "__main__":
-    _main(Path(sys.argv[1]))
+    end_with(int(sys.argv[2]))
+    obey(Path(sys.argv[1]))

@@ -220,7 +220,7 @@ def engine_options(
         settings: list[Engine] = [
             OpenVINO(precision, streams=count, batch_sizes=batch_sizes) for count in streams
         ]
-        if is_tiny and cores > 1:
+        if is_tiny and cores > 1 and not is_throughput:
             settings.append(OpenVINO(precision, threads=1, batch_sizes=batch_sizes))
         options.append(settings)
     if OneDAL in ENGINES and any(

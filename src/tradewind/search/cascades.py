@@ -14,6 +14,7 @@ from tradewind.search.costs import cost_of
 from tradewind.search.job import Job
 from tradewind.search.plans import Plan
 from tradewind.search.rating import Rate, by_distance, by_scores
+from tradewind.search.risk import SAFE, risk
 from tradewind.search.settings import Effort
 from tradewind.search.thresholds import (
     WORTH_MORE,
@@ -63,7 +64,8 @@ def propose(
 ) -> list[Proposal]:
     """Return the cascades that promise more than any variant alone, the best first.
 
-    Two stages each, or three where a still cheaper one before them promises more.
+    Two stages each, or three where a still cheaper one before them promises more. A variant that
+    may well fail its test does not count: what asks another one where it is unsure is there then.
 
     Args:
         job: what the search works on.
@@ -77,7 +79,7 @@ def propose(
         return []
     assert baseline.seen is not None
     lasts = _last_stages(job, baseline, stages)
-    alone = min(one.cost for one in lasts)
+    alone = min(map(cost_of(job), [baseline, *(one for one in stages if _is_safe(job, one))]))
     rate = by_scores(scores, baseline.seen) if scores else by_distance(job, baseline.seen)
     firsts = [one for trial in stages if (one := _as_first(job, rate, trial))]
     pairs = sorted(_joined(job, baseline.seen, firsts, lasts), key=rank)
@@ -132,6 +134,11 @@ def _reached(pair: Pair, unsure: Array) -> tuple[Array, ...]:
 def _is_usable(trial: Trial) -> bool:
     seen = trial.seen
     return not trial.refusals and seen is not None and len(seen) >= _LEAST_SEEN
+
+
+def _is_safe(job: Job, trial: Trial) -> bool:
+    select = trial.select
+    return trial.is_original or (select is not None and risk(job, trial, select) <= SAFE)
 
 
 def _last_stages(job: Job, baseline: Trial, stages: list[Trial]) -> list[Last]:

@@ -17,13 +17,13 @@ from tradewind.evidence import (
     certify_losses,
     certify_with_labels,
     fixed_sequence,
-    passing_probability,
     rounded_up,
 )
 from tradewind.search.costs import COSTS, cost_of, no_gain
 from tradewind.search.job import Job
 from tradewind.search.labels import Labels
 from tradewind.search.progress import Progress
+from tradewind.search.risk import UNLIKELY, risk
 from tradewind.search.timetable import original_until, timetable
 from tradewind.search.trials import Trial
 from tradewind.tensors import Array
@@ -36,9 +36,6 @@ OUT_OF_TIME = "not tested: time ran out"
 
 _SPARE = 0.5
 """Of the time for certifying, what is tested for other wishes may not bring the sum above this."""
-
-_UNLIKELY = 0.35
-"""Risk of failing from which on a variant does not stand in for a dearer one."""
 
 CLEARLY = 1.1
 """Quick timings that differ by less than this factor may be the other way round."""
@@ -61,7 +58,7 @@ def order(job: Job, baseline: Trial, trials: list[Trial]) -> list[Trial]:
         if why:
             trial.refusals.append(why)
         else:
-            worth.append(_Ranked(trial, _risk(job, trial, trial.select), cost(trial)))
+            worth.append(_Ranked(trial, risk(job, trial, trial.select), cost(trial)))
     worth.sort(key=lambda one: one.place)
     front: list[_Ranked] = []
     for one in worth:
@@ -92,7 +89,7 @@ def affordable(job: Job, baseline: Trial, queue: list[Trial], left_s: float) -> 
         dearest = max(kept, key=cost, default=baseline)
         better = [one for one in kept if CLEARLY * cost(one) <= cost(dearest)]
         likely = [
-            one for one in better if one.select is None or _risk(job, one, one.select) < _UNLIKELY
+            one for one in better if one.select is None or risk(job, one, one.select) < UNLIKELY
         ]
         if not likely:
             break
@@ -151,27 +148,6 @@ def _why_not(job: Job, price: float, paired: Paired) -> str:
 
 def _units(paired: Paired) -> str:
     return "groups" if isinstance(paired, PairedLosses) and paired.unit == "group" else "examples"
-
-
-def _risk(job: Job, trial: Trial, paired: Paired) -> float:
-    """Return how likely a variant is to fail its test, in hundredths, by the select split.
-
-    The thresholds of a cascade were chosen on these examples, so that it does better on them than
-    on others: one more is taken to be lost. What answers alone and lost as little goes before it.
-    """
-    budget, count = job.budget, job.units(job.splits.certify)
-    seen = _one_more_lost(paired) if trial.plan.is_cascade else paired
-    return 1.0 - round(passing_probability(seen, count, budget.max_drop, budget.confidence), 2)
-
-
-def _one_more_lost(paired: Paired) -> Paired:
-    if isinstance(paired, PairedCounts):
-        return PairedCounts(
-            paired.n, min(paired.worse + 1, paired.n - paired.better), paired.better
-        )
-    differences = paired.differences.copy()
-    differences[np.argmin(np.abs(differences))] = 1.0
-    return PairedLosses(differences, paired.unit)
 
 
 class Certifier:

@@ -7,6 +7,7 @@ from tradewind.engines import OnnxRuntime
 from tradewind.errors import TradewindError
 from tradewind.model import Model
 from tradewind.passes import (
+    Change,
     Distil,
     Fold,
     Observed,
@@ -15,6 +16,7 @@ from tradewind.passes import (
     RevertLayers,
     Smooth,
     UpgradeOpset,
+    Workshop,
     apply_isolated,
     check,
 )
@@ -35,6 +37,7 @@ class Maker:
         sample: a few real inputs on which every graph is compared with the original.
         recall: what earlier searches made; nothing when None.
         isa: of this machine.
+        workshop: where passes are applied; each in a process that starts from nothing when None.
     """
 
     def __init__(
@@ -44,11 +47,13 @@ class Maker:
         sample: Tensors,
         recall: Recall | None = None,
         isa: tuple[str, ...] = (),
+        workshop: Workshop | None = None,
     ) -> None:
         self.teacher = model  # whose answers students are trained on
         self._model = model
         self._recall = recall or Recall()
         self._isa = isa
+        self._workshop = workshop
         self._observe = observe
         self._sample = sample
         self._digests = {model.digest}
@@ -85,7 +90,7 @@ class Maker:
             graph.model,
             seen,
             self._isa,
-            lambda: apply_isolated(step, graph.model, seen, timeout_s),
+            lambda: self._isolated(step, graph.model, seen, timeout_s),
         )
         if change.model.digest in self._digests:
             return None
@@ -109,9 +114,19 @@ class Maker:
         step = self._smoothed.pop(model.digest, None)
         if step is not None:  # it moved scales between layers first, from the same examples
             again = Smooth(examples=step.examples)
-            given = apply_isolated(again, given, self._observe(step.examples), timeout_s).model
+            given = self._isolated(again, given, self._observe(step.examples), timeout_s).model
             self._before[model.digest] = given
         return given
+
+    def _isolated(self, step: Pass, model: Model, seen: Observed, timeout_s: float) -> Change:
+        """Apply a pass in a process of its own.
+
+        Raises:
+            PassError: it failed.
+        """
+        if self._workshop is None or isinstance(step, Distil):  # a GPU is no friend of forks
+            return apply_isolated(step, model, seen, timeout_s)
+        return apply_isolated(step, model, seen, timeout_s, self._workshop.run)
 
 
 def _opset(model: Model) -> int:

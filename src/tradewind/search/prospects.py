@@ -11,6 +11,7 @@ from tradewind.search.candidates import Graph, attends
 from tradewind.search.costs import cost_of
 from tradewind.search.job import Job
 from tradewind.search.mixing import NEAR
+from tradewind.search.risk import SAFE, risk
 from tradewind.search.trials import Trial
 
 QUANTIZES = "quantize"
@@ -115,7 +116,9 @@ class Prospects:
         """Say whether something else is likelier to help.
 
         Where int8 gains much and loses next to nothing, the graph in float will not catch up with
-        it, least of all on the same engine; nor will one engine with another that was clearly ahead
+        it, least of all on the same engine. It does so in its own time on another one only if that
+        int8 is likely to pass its test: the original in float passes, and is there if others fail.
+        Nor will one engine with another that was clearly ahead
         with int8 before, nor what computes the rest of the same graph in more bits. Where answers
         per second count, ONNX Runtime rarely passes what gains much on OpenVINO; but what is
         quantized as it runs takes twice as long as the original on OpenVINO, wherever it was
@@ -127,7 +130,7 @@ class Prospects:
         if not is_default and (is_dynamic or (self.is_rough and not graph.is_exact)):
             return True
         if graph.is_exact:
-            return self._gains(SOME if is_default else MUCH)
+            return self._gains(SOME) if is_default else self._gains(MUCH, most=SAFE)
         if not self.is_good:
             return False
         cost = cost_of(self.job)
@@ -152,13 +155,19 @@ class Prospects:
         """Whether int8 was seen to gain much and to lose next to nothing."""
         return self._gains(MUCH)
 
-    def _gains(self, share: float) -> bool:
-        """Say whether a variant that loses next to nothing costs less than a share."""
+    def _gains(self, share: float, most: float = 1.0) -> bool:
+        """Say whether a variant that loses next to nothing costs less than a share.
+
+        Args:
+            share: of what the original costs.
+            most: risk that it may have to fail its test.
+        """
         cost, baseline = cost_of(self.job), self.baseline
         return any(
             one.select is not None
             and one.select.drop < self.job.budget.max_drop / 2
             and cost(one) < share * cost(baseline)
+            and (most == 1.0 or risk(self.job, one, one.select) <= most)
             for one in self.trials
             if not one.is_original
         )

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from tradewind.bundle import CASCADE, Refusal
 from tradewind.engines import Engine
 from tradewind.errors import TradewindError
-from tradewind.passes import Pass, QuantizeNNCF
+from tradewind.passes import Pass, QuantizeNNCF, Workshop
 from tradewind.search.candidates import Graph, quantizers, variant_name
 from tradewind.search.cascades import Proposal, propose
 from tradewind.search.certifying import WORTHWHILE
@@ -74,8 +74,16 @@ class Attempts:
     def run(self) -> None:
         """Try single graphs in the order in which they pay most often, then cascades of them."""
         job = self._job
-        maker = Maker(job.model, job.observe, job.sample(), job.recall, job.hardware.isa)
         self._told.begin("trying variants")
+        with Workshop() as workshop:
+            self._try(
+                Maker(job.model, job.observe, job.sample(), job.recall, job.hardware.isa, workshop)
+            )
+        self._try_cascades()
+
+    def _try(self, maker: Maker) -> None:
+        """Try single graphs in the order in which they pay most often."""
+        job = self._job
         # while there is nothing to certify, half of the time for that is better spent here
         self._extend((self.shares.settled + self.shares.certified) / 2)
         base, troubles = maker.base(max(self._left_s, _LEAST_S))
@@ -95,7 +103,6 @@ class Attempts:
         if base.steps:  # rarely faster: the engines fold for themselves
             self._look(base)
         self._look_again()
-        self._try_cascades()
 
     @property
     def _prospects(self) -> Prospects:

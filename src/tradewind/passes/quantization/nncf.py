@@ -24,6 +24,7 @@ class QuantizeNNCF(Pass):
 
     name: ClassVar[str] = "quantize_nncf"
     is_lossless: ClassVar[bool] = False
+    loads: ClassVar[tuple[str, ...]] = ("nncf",)
 
     preset: Literal["performance", "mixed"] = "performance"  # mixed: asymmetric activations
     is_transformer: bool = False  # keeps the patterns of attention apart
@@ -40,7 +41,7 @@ class QuantizeNNCF(Pass):
         return Needs(examples=self.examples)
 
     def apply(self, model: Model, seen: Observed) -> Change:
-        # imported here because it costs two seconds that serving never needs
+        # imported here because it costs three seconds that serving never needs
         with untracked():
             import nncf
 
