@@ -170,10 +170,10 @@ def tested(paired: Paired, budget: Budget, has_truth: bool) -> Certificate:
     return find(paired, budget, has_truth=has_truth)
 
 
-def probability(paired: Paired, n: int, max_drop: float, confidence: float) -> float:
+def probability(paired: Paired, n: int, budget: Budget, *, has_truth: bool) -> float:
     """Return what `passing_probability` does; of counts that came before from memory."""
     find = _remembered_probability if isinstance(paired, PairedCounts) else passing_probability
-    return find(paired, n, max_drop, confidence)
+    return find(paired, n, budget.max_drop, budget.confidence, has_truth=has_truth)
 
 
 _remembered = cache(certify)
@@ -182,13 +182,13 @@ _remembered_probability = cache(passing_probability)
 
 def certified_in_turn(world: World, select: Array, rows: Array) -> list[str]:
     """Return what is certified on `rows`, tested in the order that `select` gives."""
-    order = sorted(
-        world.after,
-        key=lambda name: (
-            -round(probability(world.paired(name, select), len(rows), MAX_DROP, CONFIDENCE), 2)
-        ),
-    )
     budget = world.budget(MAX_DROP)
+
+    def failing(name: str) -> float:
+        seen = world.paired(name, select)
+        return -round(probability(seen, len(rows), budget, has_truth=world.has_truth), 2)
+
+    order = sorted(world.after, key=failing)
     found = (tested(world.paired(name, rows), budget, world.has_truth).p_value for name in order)
     return order[: fixed_sequence(found, 1.0 - CONFIDENCE)]
 

@@ -35,8 +35,8 @@ def _certified(work: object, trials: list[Trial], until: float = 800.0) -> Certi
 
 
 def test_the_safest_comes_first() -> None:
-    fast = trial("fast", 0.1, select=PairedCounts(1000, 5, 0))
-    middle = trial("middle", 0.3, select=PairedCounts(1000, 2, 0))
+    fast = trial("fast", 0.1, select=PairedCounts(1000, 9, 5))
+    middle = trial("middle", 0.3, select=PairedCounts(1000, 6, 4))
     safe = trial("safe", 0.6, select=PairedCounts(1000, 0, 0))
     exact = trial("exact", 0.9, is_exact=True)
     assert order(job(), baseline(), [fast, exact, safe, middle]) == [exact, safe, middle, fast]
@@ -67,8 +67,8 @@ def test_a_variant_that_is_beaten_in_both_is_told_by_which() -> None:
 
 
 def test_what_is_by_far_the_best_in_something_else_is_tested_too() -> None:
-    quick = trial("quick", 0.2, select=PairedCounts(1000, 4, 0))
-    steady = trial("steady", 0.6, select=PairedCounts(1000, 1, 0))
+    quick = trial("quick", 0.2, select=PairedCounts(1000, 9, 5))
+    steady = trial("steady", 0.6, select=PairedCounts(1000, 6, 4))
     safe = trial("safe", 0.5, select=PairedCounts(1000, 0, 0))
     original = baseline()
     quick.example_s = safe.example_s = original.example_s = 0.01
@@ -79,7 +79,7 @@ def test_what_is_by_far_the_best_in_something_else_is_tested_too() -> None:
 
 def test_what_is_riskier_than_all_that_must_be_tested_is_not_tested_for_other_wishes() -> None:
     quick = trial("quick", 0.2, select=PairedCounts(1000, 0, 0))
-    risky = trial("risky", 0.6, select=PairedCounts(1000, 4, 0))
+    risky = trial("risky", 0.6, select=PairedCounts(1000, 9, 5))
     original = baseline()
     quick.example_s = original.example_s = 0.01
     risky.example_s = 0.001
@@ -87,8 +87,8 @@ def test_what_is_riskier_than_all_that_must_be_tested_is_not_tested_for_other_wi
 
 
 def test_other_wishes_take_no_time_that_is_short() -> None:
-    quick = trial("quick", 0.2, select=PairedCounts(1000, 4, 0))
-    steady = trial("steady", 0.6, select=PairedCounts(1000, 1, 0))
+    quick = trial("quick", 0.2, select=PairedCounts(1000, 9, 5))
+    steady = trial("steady", 0.6, select=PairedCounts(1000, 6, 4))
     safe = trial("safe", 0.5, select=PairedCounts(1000, 0, 0))
     quick.example_s = safe.example_s = 1.0
     steady.example_s = 0.5

@@ -20,7 +20,10 @@ def risk(job: Job, trial: Trial, paired: Paired) -> float:
     """
     budget, count = job.budget, job.units(job.splits.certify)
     seen = _one_more_lost(paired) if trial.plan.is_cascade else paired
-    return 1.0 - round(passing_probability(seen, count, budget.max_drop, budget.confidence), 2)
+    likely = passing_probability(
+        seen, count, budget.max_drop, budget.confidence, has_truth=job.has_truth
+    )
+    return 1.0 - round(likely, 2)
 
 
 def _one_more_lost(paired: Paired) -> Paired:
