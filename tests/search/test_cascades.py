@@ -119,6 +119,48 @@ def test_a_cascade_has_to_be_cheaper_than_what_keeps_the_budget_alone(
     assert found[0].plan.last == alone.plan.last.resting()
 
 
+def risky(random: np.random.Generator, original: Trial, costs: list[float]) -> list[Trial]:
+    """Return variants of which each may well fail its test, and tells where it errs."""
+    assert original.seen is not None
+    found = []
+    for number, cost in enumerate(costs):
+        margin = random.uniform(0, 8, N)
+        right = np.ones(N, np.bool_)
+        right[np.argsort(margin)[: N // 150]] = False
+        seen = _seen(right, margin, original.seen.answers)
+        found.append(_trial(f"int8-{number}", cost, seen, original.seen))
+    return found
+
+
+def test_the_original_may_answer_last_however_many_are_cheaper(
+    random: np.random.Generator,
+) -> None:
+    original, _ = cheap_and_original(random)
+    variants = risky(random, original, [0.5, 0.52, 0.54, 0.56, 0.58, 0.6])
+    found = propose(job(budget=Budget(max_drop=0.01)), SCORES, original, variants)
+    assert found
+    for one in found:
+        assert one.plan.last == original.plan.last.resting()
+        assert 0 < one.asked[0] < 0.3
+
+
+def test_what_may_well_fail_its_test_does_not_replace_a_cascade(
+    random: np.random.Generator,
+) -> None:
+    original, _ = cheap_and_original(random)
+    variants = risky(random, original, [0.5])
+    for max_drop, is_wanted in ((0.01, True), (0.05, False)):
+        work = job(budget=Budget(max_drop=max_drop))
+        assert bool(propose(work, SCORES, original, variants)) is is_wanted
+
+
+def test_what_asks_nobody_else_is_no_cascade(random: np.random.Generator) -> None:
+    original, _ = cheap_and_original(random)
+    assert original.seen is not None
+    same = _trial("same", 0.5, original.seen, original.seen)
+    assert propose(job(budget=Budget(max_drop=0.01)), SCORES, original, [same]) == []
+
+
 def test_what_was_refused_or_hardly_seen_is_no_stage(random: np.random.Generator) -> None:
     original, cheap = cheap_and_original(random)
     cheap.refusals.append("its check failed")

@@ -133,6 +133,25 @@ def test_cascades_of_what_was_looked_at_are_measured(random: np.random.Generator
     assert attempts.is_complete
 
 
+def test_without_time_for_a_look_a_cascade_costs_what_its_stages_take(
+    random: np.random.Generator,
+) -> None:
+    attempts, screen = _with_a_cheap_trial(random)
+    [cheap], original = attempts.trials, screen.baseline.trial
+    cast(Clock, attempts._job.deadline.clock).now = 990.0
+    attempts._try_cascades()
+    found = attempts.trials[1:]
+    assert screen.measured_plans == []
+    assert len(found) > 1
+    for one in found:
+        share = one.asked[0]
+        assert one.latency_s == pytest.approx(cheap.latency_s + share * original.latency_s)
+        assert one.load == cheap.load
+        assert one.select is not None
+        assert one.name != one.plan.name
+    assert attempts.refused == []
+
+
 def test_a_cascade_that_does_not_run_is_refused(random: np.random.Generator) -> None:
     attempts, screen = _with_a_cheap_trial(random)
     screen.breaks = True

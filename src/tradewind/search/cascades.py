@@ -144,19 +144,22 @@ def _is_safe(job: Job, trial: Trial) -> bool:
 def _last_stages(job: Job, baseline: Trial, stages: list[Trial]) -> list[Last]:
     """Return what may answer last: the original, and what seems to keep the budget alone."""
     cost = cost_of(job)
+    original = min([baseline, *(one for one in stages if one.is_original)], key=cost)
     keeping = [
         one
         for one in stages
         if one.select is not None
-        and (one.is_original or needed(job, one.select) <= job.budget.max_drop)
+        and not one.is_original
+        and needed(job, one.select) <= job.budget.max_drop
     ]
+    lasts = [*sorted(keeping, key=cost)[: _FINALS - 1], original]
     return [
         Last(
             Plan((trial.plan.last.resting(),)),
             trial.seen.losses,
             np.full(len(trial.seen), cost(trial)),
         )
-        for trial in sorted([baseline, *keeping], key=cost)[:_FINALS]
+        for trial in lasts
         if trial.seen is not None
     ]
 

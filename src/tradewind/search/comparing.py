@@ -1,7 +1,7 @@
 """Quick timings of variants in units of the baseline's, taken in the same moments."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import final
 
@@ -259,6 +259,34 @@ def at_another_threshold(trial: Trial, plan: Plan, asked: tuple[float, ...], sha
         example_s=trial.example_s * share,
         cpu_s=trial.cpu_s * share,
         refusals=[],
+    )
+
+
+def of_stages(trials: Sequence[Trial], plan: Plan, asked: tuple[float, ...], more: float) -> Trial:
+    """Return a cascade that was not timed, with what its stages take alone.
+
+    Args:
+        trials: each of its stages alone, and others.
+        plan: the cascade.
+        asked: share of the examples that reaches each stage after the first.
+        more: how many times as much an example costs behind the first stage.
+    """
+    alone = {one.plan.name: one for one in trials if not one.plan.is_cascade}
+    stages = [alone[stage.name] for stage in plan.stages]
+    shares = (1.0, *(more * share for share in asked))
+
+    def total(cost: Callable[[Trial], float]) -> float:
+        return sum(share * cost(one) for share, one in zip(shares, stages, strict=True))
+
+    load = stages[0].load
+    return Trial(
+        _settled(plan, load, asked),
+        load,
+        total(lambda one: one.latency_s),
+        total(lambda one: one.example_s),
+        total(lambda one: one.cpu_s),
+        asked=asked,
+        ready_s=sum(one.ready_s for one in stages),
     )
 
 

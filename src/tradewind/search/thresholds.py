@@ -136,6 +136,8 @@ def _stepped(
         threshold = (float(ranked[k - 1]) + below) / 2
         if np.isfinite(threshold):
             is_sure = confidences[:n] >= threshold
+            if is_sure.all():
+                continue  # it would answer alone
             after = np.where(is_sure, first.losses[:n], last.losses[:n])
             paired = job.paired(before, after, job.splits.select)
             steps.append(Step(share, threshold, paired, price))
@@ -162,10 +164,14 @@ def needed(job: Job, paired: Paired) -> float:
 
 
 def _allowing(job: Job, n: int, drop: Array, square: Array) -> Array:
-    """Return what `needed` does for many mean differences, with the means of their squares."""
+    """Return what `needed` does for many mean differences, with the means of their squares.
+
+    What did better than the original by luck counts as equal to it.
+    """
     quantile = NormalDist().inv_cdf(job.budget.confidence)
     units = max(job.units(job.splits.certify), 1)
-    return np.asarray(drop + 1 / n + quantile * np.sqrt((square + 1 / n) / units))
+    lost = np.maximum(drop, 0.0)
+    return np.asarray(lost + 1 / n + quantile * np.sqrt((square + 1 / n) / units))
 
 
 def dearer(job: Job) -> float:

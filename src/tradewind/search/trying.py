@@ -9,7 +9,7 @@ from tradewind.passes import Pass, QuantizeNNCF, Workshop
 from tradewind.search.candidates import Graph, quantizers, variant_name
 from tradewind.search.cascades import Proposal, propose
 from tradewind.search.certifying import WORTHWHILE
-from tradewind.search.comparing import at_another_threshold
+from tradewind.search.comparing import at_another_threshold, of_stages
 from tradewind.search.costs import cost_of
 from tradewind.search.job import Job
 from tradewind.search.making import Maker
@@ -18,6 +18,7 @@ from tradewind.search.progress import Progress
 from tradewind.search.prospects import QUANTIZES, Prospects
 from tradewind.search.screening import Screen, reason_of
 from tradewind.search.shrinking import Recipe, again, has_time, limit_s, recipes, within
+from tradewind.search.thresholds import dearer
 from tradewind.search.timetable import timetable
 from tradewind.search.trials import Trial
 
@@ -301,9 +302,6 @@ class Attempts:
         looked: dict[str, tuple[Proposal, Trial]] = {}  # by the names of the stages
         for proposal in proposals:
             known = looked.get(proposal.plan.name)
-            if known is None and not screen.has_time:
-                self._refuse_untried(proposal.name)
-                continue
             try:
                 trial = self._cascade(proposal, known)
             except TradewindError as error:
@@ -314,10 +312,13 @@ class Attempts:
             self._keep(trial)
 
     def _cascade(self, proposal: Proposal, known: tuple[Proposal, Trial] | None) -> Trial:
-        """Look at a cascade, or work out from the same stages what another threshold costs."""
-        if known is None:
+        """Look at a cascade; without time, or at another threshold, work out what it costs."""
+        if known is None and self._screen.has_time:
             self._told.step(proposal.name)
             return self._screen.cascade(proposal.plan, proposal.asked)
+        if known is None:
+            trials = [self._screen.baseline.trial, *self.trials]
+            return of_stages(trials, proposal.plan, proposal.asked, dearer(self._job))
         before, trial = known
         share = proposal.cost / before.cost
         return at_another_threshold(trial, proposal.plan, proposal.asked, share)
