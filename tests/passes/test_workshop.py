@@ -28,7 +28,7 @@ from tradewind.passes import (
 
 NAME = "tradewind.passes.workshop"
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="processes cannot be forked here")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="nothing is forked here")
 
 
 @pytest.fixture(name="workshop")
@@ -46,7 +46,7 @@ def made(workshop: Workshop, step: Pass, seen: Observed, timeout_s: float = 120)
     return apply_isolated(step, DENSE.model, seen, timeout_s, workshop.run)
 
 
-def killing(find: "list[str]") -> threading.Thread:
+def killing(find: list[str]) -> threading.Thread:
     """Start to wait for a child, its child and so on, and kill the last of them."""
 
     def kill() -> None:

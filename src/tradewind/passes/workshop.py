@@ -30,7 +30,8 @@ _ENDING_S = 10.0
 class Workshop:
     """Lets children do what folders ask for; it is a context manager, and starts when needed.
 
-    One child works at a time. Where processes cannot be forked, each starts from nothing.
+    One child works at a time. Anywhere but on Linux, where forking is not safe with what the
+    system's own libraries start, or not possible at all, each child starts from nothing.
     """
 
     def __init__(self) -> None:
@@ -45,7 +46,7 @@ class Workshop:
 
     def run(self, folder: Path, timeout_s: float) -> int:
         """Let a child do what a folder asks for, as `Run` says."""
-        if not hasattr(os, "fork"):
+        if sys.platform != "linux":
             return run_alone(folder, timeout_s)
         until = time.monotonic() + timeout_s
         child: int | None = None
