@@ -237,6 +237,18 @@ def test_a_third_stage_goes_before_two_where_it_saves_more(random: np.random.Gen
     assert best.cost < propose(work, SCORES, original, [tiny])[0].cost
 
 
+def test_no_stage_goes_before_one_that_is_cheaper(random: np.random.Generator) -> None:
+    original, good, tiny = three(random)
+    assert original.seen is not None
+    rough = _unsure(random, "rough", 0.35, 0.5, original.seen)
+    for max_drop in (0.01, 0.02, 0.05):
+        work = job(budget=Budget(max_drop=max_drop))
+        for one in propose(work, SCORES, original, [good, tiny, rough]):
+            costs = {"small": 0.1, "tiny": 0.01, "rough": 0.35, "original": original.latency_s}
+            told = [costs[stage.graph.label] for stage in one.plan.stages]
+            assert told == sorted(told)
+
+
 def test_what_is_expected_of_three_stages_is_what_their_rules_do(
     random: np.random.Generator,
 ) -> None:

@@ -34,7 +34,7 @@ _PAIRS: dict[Effort, int] = {"quick": 1, "normal": 3, "thorough": 6}
 _PRECEDED: dict[Effort, int] = {"quick": 0, "normal": 3, "thorough": 6}
 """So many of the best cascades of two stages are tried behind a third that is cheaper still."""
 
-_CHEAPER = 0.7  # a first stage costs at most this share of what follows it
+_CHEAPER = 0.9  # a stage costs at most this share of the one behind it
 _GAIN = 0.95  # a cascade costs at most this share of the best variant that answers alone
 _LEAST_SEEN = 100
 _FINALS = 4
@@ -109,7 +109,7 @@ def _joined(job: Job, original: Seen, firsts: list[First], lasts: list[Last]) ->
         pair
         for last in lasts
         for first in firsts
-        if first.cost <= _CHEAPER * last.cost
+        if first.cost <= _CHEAPER * last.least
         and first.trial.plan.last.resting() not in last.plan.stages
         and (pair := fitted(job, original, first, last))
     ]

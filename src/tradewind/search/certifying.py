@@ -23,7 +23,7 @@ from tradewind.search.costs import COSTS, cost_of, no_gain
 from tradewind.search.job import Job
 from tradewind.search.labels import Labels
 from tradewind.search.progress import Progress
-from tradewind.search.risk import UNLIKELY, risk
+from tradewind.search.risk import SAFE, risk
 from tradewind.search.timetable import original_until, timetable
 from tradewind.search.trials import Trial
 from tradewind.tensors import Array
@@ -74,8 +74,8 @@ def order(job: Job, baseline: Trial, trials: list[Trial]) -> list[Trial]:
 def affordable(job: Job, baseline: Trial, queue: list[Trial], left_s: float) -> list[Trial]:
     """Return what there is time to test; the dearest goes first, and is told why.
 
-    Something clearly cheaper that is likely to pass must remain: what is safe and gains little
-    shall not use up the time of what gains much.
+    Something clearly cheaper that is as good as safe must remain: what gains little shall not use
+    up the time of what gains much.
 
     Args:
         job: the search.
@@ -88,9 +88,7 @@ def affordable(job: Job, baseline: Trial, queue: list[Trial], left_s: float) -> 
     while sum(count * one.example_s + one.ready_s for one in (baseline, *kept)) > left_s:
         dearest = max(kept, key=cost, default=baseline)
         better = [one for one in kept if CLEARLY * cost(one) <= cost(dearest)]
-        likely = [
-            one for one in better if one.select is None or risk(job, one, one.select) < UNLIKELY
-        ]
+        likely = [one for one in better if one.select is None or risk(job, one, one.select) <= SAFE]
         if not likely:
             break
         kept.remove(dearest)

@@ -1,6 +1,5 @@
 """Quick timings of variants in units of the baseline's, taken in the same moments."""
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import final
@@ -94,9 +93,7 @@ class Comparison:
         batch, turn_s = self.inputs.by_size[size][0], load_turn_s(job)
         seed, patience = job.settings.seed, job.settings.patience
         choosing = quickest(graph.model, engines, batch, callers, turn_s, seed, patience)
-        began = time.monotonic()
-        with choosing as (engine, runner):
-            ready_s = (time.monotonic() - began) / len(engines)
+        with choosing as (engine, runner, ready_s):
             plan, choice = Plan.alone(graph, engine), engines.index(engine)
             load = Load(size, callers[choice])
             if is_throughput and self._is_far_behind(runner, load, best):

@@ -94,8 +94,10 @@ def quickest(
     turn_s: float,
     seed: int,
     patience: float = 1.0,
-) -> Iterator[tuple[Engine, Runner]]:
+) -> Iterator[tuple[Engine, Runner, float]]:
     """Lend the engine that is quickest with `inputs`, with what it has compiled.
+
+    What is lent with them are the seconds that it took to have one of them answer, on average.
 
     Args:
         model: what is run.
@@ -110,13 +112,17 @@ def quickest(
         EngineError: one of them cannot run the model.
     """
     with contextlib.ExitStack() as stack:
+        began = time.monotonic()
         runners = [stack.enter_context(engine.compile(model)) for engine in engines]
+        for runner in runners:
+            runner(inputs)  # code for this batch size is compiled at the first call
+        ready_s = (time.monotonic() - began) / len(engines)
         best = 0
         if len(engines) > 1:
-            tasks = []
-            for runner, count in zip(runners, callers, strict=True):
-                runner(inputs)  # code for this batch size is compiled at the first call
-                tasks.append(loaded(runner, (inputs,), count, turn_s))
+            tasks = [
+                loaded(runner, (inputs,), count, turn_s)
+                for runner, count in zip(runners, callers, strict=True)
+            ]
             turns = max(patience * _TURNS_EACH, _LEAST_TURNS)
             limit_s = turns * sum(task.turn_s or turn_s for task in tasks)
             timings = probe(tasks, seed, 2 * ROUNDS, limit_s)
@@ -125,7 +131,7 @@ def quickest(
         for runner in runners:
             if runner is not runners[best]:
                 runner.close()
-        yield engines[best], runners[best]
+        yield engines[best], runners[best], ready_s
 
 
 def loaded(runner: Runner, batches: Sequence[Tensors], callers: int, turn_s: float) -> Task:

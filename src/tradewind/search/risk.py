@@ -8,8 +8,6 @@ from tradewind.search.trials import Trial
 
 SAFE = 0.1
 """Risk of failing up to which a search may rely on a variant."""
-UNLIKELY = 0.35
-"""Risk of failing from which on a variant does not stand in for a dearer one."""
 
 
 def risk(job: Job, trial: Trial, paired: Paired) -> float:

@@ -44,9 +44,9 @@ class Last:
     reached: tuple[Array, ...] = ()
 
     @property
-    def cost(self) -> float:
-        """The mean, should it be asked about every example."""
-        return float(np.mean(self.costs))
+    def least(self) -> float:
+        """What an example costs that goes no further than its first stage."""
+        return float(np.min(self.costs))
 
 
 @dataclass(frozen=True, eq=False)
