@@ -192,6 +192,10 @@ def test_with_labels_luck_does_not_go_before_what_disagrees_less() -> None:
     assert told[0] < told[1]
     far = PairedCounts(1000, 160, 60)
     assert passing_probability(far, 3700, 0.01, 0.95, has_truth=True) == 0.0
+    many = PairedCounts(100_000, 60_000, 9_000)  # too unlikely for a float
+    assert passing_probability(many, 3700, 0.01, 0.95, has_truth=True) == 0.0
+    turned = PairedCounts(100_000, 9_000, 60_000)
+    assert 0.0 <= passing_probability(turned, 3700, 0.01, 0.95, has_truth=True) <= 1.0
     same = PairedCounts(1000, 0, 0)
     assert passing_probability(same, 3700, 0.01, 0.95, has_truth=True) > 0.99
 

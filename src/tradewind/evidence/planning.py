@@ -203,10 +203,11 @@ def _turned(seen: PairedCounts, n: int, random: np.random.Generator) -> tuple[Co
     usual = _KNOWN * np.stack([_losses(disagreement), 1.0 - _losses(disagreement)])
     share = random.beta(worse + usual[0], better + usual[1])
     # or it is like none of them, and all that is known are these examples
-    mean = _KNOWN * _losses(np.array((worse + better) / seen.n))
-    usually = (1.0 - _OTHERS) * _likelihood(worse, better, float(mean), _KNOWN - float(mean))
-    otherwise = _OTHERS * _likelihood(worse, better, 0.5, 0.5)
-    is_other = random.random(_DRAWS) < otherwise / (usually + otherwise)
+    mean = _KNOWN * float(_losses(np.array((worse + better) / seen.n)))
+    usually = _log_likelihood(worse, better, mean, _KNOWN - mean)
+    otherwise = _log_likelihood(worse, better, 0.5, 0.5)
+    odds = (1.0 - _OTHERS) / _OTHERS * math.exp(min(usually - otherwise, 100.0))
+    is_other = random.random(_DRAWS) < 1.0 / (1.0 + odds)
     own = np.maximum(random.beta(worse + 0.5, better + 0.5, _DRAWS), 0.5)
     differing = random.binomial(n, disagreement)
     lost = random.binomial(differing, np.where(is_other, own, share))
@@ -218,9 +219,9 @@ def _losses(disagreement: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.asarray(1.0 - np.exp(-_LEANING * disagreement) / 2.0)
 
 
-def _likelihood(worse: int, better: int, a: float, b: float) -> float:
-    """Return that of the counts in their order, their share drawn from Beta(a, b)."""
-    return math.exp(scipy.special.betaln(worse + a, better + b) - scipy.special.betaln(a, b))
+def _log_likelihood(worse: int, better: int, a: float, b: float) -> float:
+    """Return that of the counts, whose share was drawn from Beta(a, b)."""
+    return float(scipy.special.betaln(worse + a, better + b) - scipy.special.betaln(a, b))
 
 
 @final

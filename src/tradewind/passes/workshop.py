@@ -63,7 +63,8 @@ class Workshop:
             if told is not None:
                 return told["status"]
             if time.monotonic() < until:  # it broke while it loaded something
-                return server.wait(_ENDING_S) or 1
+                self._close()
+                return server.returncode or 1
             if child is not None:
                 _kill(child)
                 is_known = self._hear(server, time.monotonic() + _ENDING_S) is not None
