@@ -54,11 +54,15 @@ class Standing:
 
     @property
     def family(self) -> str:
-        """The kind of change and the engine."""
-        what, _, engine = self.label.rpartition(" on ")
-        parts = [part.strip() for part in what.split(",")]
-        kinds = [part for part in parts if "% of" in part] + ["int8"] * ("int8" in what)
-        return f"{' '.join(kinds or parts[:1])} on {re.split(r' [(]|,', engine)[0]}"
+        """The kind of change and the engine, of each stage."""
+        return " before ".join(map(_family, self.label.split(", then ")))
+
+
+def _family(label: str) -> str:
+    what, _, engine = label.rpartition(" on ")
+    parts = [part.strip() for part in what.split(",")]
+    kinds = [part for part in parts if "% of" in part] + ["int8"] * ("int8" in what)
+    return f"{' '.join(kinds or parts[:1])} on {re.split(r' [(]|,', engine)[0]}"
 
 
 def searched(

@@ -16,6 +16,11 @@ def standing(name: str, label: str, gain: float, behind: float = 1.2) -> Standin
         ("int8 NNCF on ONNX Runtime, batch 1", "int8 on ONNX Runtime"),
         ("10% of trees on ONNX Runtime (1 thread), batch 128", "10% of trees on ONNX Runtime"),
         ("60% of blocks, int8 NNCF on OpenVINO, batch 8", "60% of blocks int8 on OpenVINO"),
+        (
+            "int8 mse on OpenVINO (2 streams, batch 1+64) (margin of 0.663 or more), "
+            "then original on ONNX Runtime (no spinning), batch 64, 2 callers",
+            "int8 on OpenVINO before original on ONNX Runtime",
+        ),
     ],
 )  # fmt: skip
 def test_what_was_chosen_has_a_family(label: str, family: str) -> None:
