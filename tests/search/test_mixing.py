@@ -271,6 +271,22 @@ def test_only_cheap_int8_graphs_are_picked(random: np.random.Generator) -> None:
     assert mixable(work, others, _baseline(one)) is None
 
 
+def test_what_would_have_to_return_nearly_all_is_not_picked(random: np.random.Generator) -> None:
+    work, _, graph = _work(random, 2, 1, Budget(max_drop=0.01))
+    original = _baseline(_trial(graph, OnnxRuntime(), 0))
+    cheap, close = (
+        replace(_trial(graph, OnnxRuntime(), 0), latency_s=share * original.latency_s)
+        for share in (0.5, 0.6)
+    )
+    cheap.select, close.select = (PairedCounts(1000, lost, 0) for lost in (80, 10))
+    assert mixable(work, [cheap, close], original) is close
+    close.latency_s = 0.98 * original.latency_s
+    assert mixable(work, [cheap, close], original) is cheap
+    cheap.select = PairedCounts(1000, 4, 0)  # nothing has to return
+    close.latency_s = 0.6 * original.latency_s
+    assert mixable(work, [cheap, close], original) is cheap
+
+
 def test_where_scales_were_moved_first_layers_return_to_where_they_were_moved_to(
     random: np.random.Generator,
 ) -> None:

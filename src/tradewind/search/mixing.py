@@ -96,7 +96,10 @@ def prefixes(
 
 
 def mixable(job: Job, trials: Sequence[Trial], baseline: Trial) -> Trial | None:
-    """Return the cheapest int8 variant, None where none is about as cheap as the original.
+    """Return the int8 variant that will be cheapest when it is healed; None where none is cheap.
+
+    What loses so much that most of the damage has to be undone is taken to cost most of what lies
+    between it and the original then.
 
     Args:
         job: knows what is dear.
@@ -104,6 +107,12 @@ def mixable(job: Job, trials: Sequence[Trial], baseline: Trial) -> Trial | None:
         baseline: the original.
     """
     cost = cost_of(job)
+
+    def healed(trial: Trial) -> float:
+        allowed, lost = NEAR * job.budget.max_drop, trial.select.drop if trial.select else 0.0
+        undone = 1.0 - allowed / lost if lost > allowed else 0.0
+        return cost(trial) + undone * max(cost(baseline) - cost(trial), 0.0)
+
     found = [
         trial
         for trial in trials
@@ -112,7 +121,7 @@ def mixable(job: Job, trials: Sequence[Trial], baseline: Trial) -> Trial | None:
         and cost(trial) < TOO_DEAR * cost(baseline)
         and _is_quantized(trial.plan.last.graph)
     ]
-    return min(found, key=cost, default=None)
+    return min(found, key=healed, default=None)
 
 
 def needs_healing(job: Job, trial: Trial) -> bool:
