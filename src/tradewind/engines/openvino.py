@@ -20,7 +20,7 @@ from tradewind.engines.infinities import repair_maxima
 from tradewind.engines.known_wrong import refuse_known_wrong, refuse_newer_attributes
 from tradewind.engines.openvino_steps import Merged, executed, merged
 from tradewind.engines.openvino_wrong import NEWEST_OPSET, OPENVINO_WRONG
-from tradewind.engines.packing import has_packed_weights
+from tradewind.engines.packing import computes_weights, has_packed_weights
 from tradewind.engines.profiling import Step, quickest
 from tradewind.engines.reductions import repair_reductions
 from tradewind.engines.ties import keep_order_of_ties
@@ -254,7 +254,11 @@ class _Compiled(Runner):
                         for port in graph.inputs
                     }
                 )
-            return core().compile_model(graph, "CPU", self._properties)
+            compiled = core().compile_model(graph, "CPU", self._properties)
+            if self._properties["NUM_STREAMS"] != 1 and computes_weights(compiled):
+                self._properties |= _ONE_STREAM
+                compiled = core().compile_model(graph, "CPU", self._properties)
+            return compiled
         except RuntimeError as error:
             raise UnsupportedModel(
                 self._model.origin.source,

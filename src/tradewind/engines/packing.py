@@ -2,7 +2,11 @@
 
 import onnx_ir as ir
 
+from tradewind.engines.untracked import ov
 from tradewind.model import Model
+
+_MOVES = {"Reorder", "Reshape", "Transpose"}
+"""What may be done twice to the same constant."""
 
 
 def has_packed_weights(model: Model) -> bool:
@@ -14,6 +18,23 @@ def has_packed_weights(model: Model) -> bool:
         _unpacks(node) and any(not _is_integer(user) for user in node.outputs[0].consumers())
         for node in model.graph.graph.all_nodes()
     )
+
+
+def computes_weights(compiled: ov.CompiledModel) -> bool:
+    """Say whether OpenVINO computes with constants before the first answer.
+
+    It does so where it has decided by itself that a layer stays in float whose weights are kept in
+    integers: where another layer in float reads the same values, for example.
+    """
+    known = set[str]()
+    for step in compiled.get_runtime_model().get_ordered_ops():
+        kind = step.get_rt_info()["layerType"].astype(str)
+        read = [side.get_source_output().get_node().get_friendly_name() for side in step.inputs()]
+        if kind == "Const" or (read and known.issuperset(read)):
+            if kind not in {"Const", *_MOVES}:
+                return True
+            known.add(step.get_friendly_name())
+    return False
 
 
 def _unpacks(node: ir.Node) -> bool:
