@@ -14,7 +14,7 @@ from tests.search.test_trying import Written
 from tradewind.budget import Budget
 from tradewind.data import ArrayDataset
 from tradewind.engines import Engine, OnnxRuntime, OpenVINO, Step
-from tradewind.evidence import PairedCounts
+from tradewind.evidence import PairedCounts, PairedLosses
 from tradewind.model import Model
 from tradewind.passes import Observed, QuantizeStatic, RevertLayers
 from tradewind.passes.mixing import Switched, sensitivity
@@ -23,10 +23,11 @@ from tradewind.search.candidates import Graph, short, variant_name
 from tradewind.search.job import Job
 from tradewind.search.layer_times import LayerTime, faster_in_float, is_quicker, layer_times
 from tradewind.search.making import Maker
-from tradewind.search.mixing import Mixer, mixable, prefixes, rank
+from tradewind.search.mixing import Mixer, allowed, mixable, needs_healing, prefixes, rank
 from tradewind.search.plans import Plan
 from tradewind.search.probing import Inputs
 from tradewind.search.progress import Silence
+from tradewind.search.risk import SAFE, risk
 from tradewind.search.screening import Screen
 from tradewind.search.trials import Trial
 from tradewind.search.trying import Attempts
@@ -163,6 +164,44 @@ def test_what_loses_too_much_is_healed_layer_by_layer(random: np.random.Generato
     assert healed.steps == (STEP, steps[0])
     assert variant_name(healed, OnnxRuntime()).endswith("-1-layers-in-float-onnxruntime")
     assert short(steps[0]) == "1 layers in float"
+
+
+def test_what_may_be_left_is_the_most_that_will_probably_pass(random: np.random.Generator) -> None:
+    work, _, graph = _work(random, 2, 1, Budget(max_drop=0.02))
+    one = _trial(graph, OnnxRuntime(), 0)
+    assert allowed(work, one) == 1.0
+    assert not needs_healing(work, one)
+    shares = []
+    for lost in int(random.integers(30, 60)) * np.array([1, 2, 6]):
+        one.select = PairedCounts(1000, int(lost), int(random.integers(0, lost // 4)))
+        shares.append(allowed(work, one))
+        assert needs_healing(work, one)
+        left, next_larger = (
+            risk(work, one, _turned(one.select, share)) for share in (shares[-1], shares[-1] / 0.8)
+        )
+        assert left <= SAFE < next_larger
+    assert 0.0 < shares[-1] < shares[0] < 1.0
+
+
+def test_errors_fall_with_the_root_of_the_divergence(random: np.random.Generator) -> None:
+    work, _, graph = _work(random, 2, 1, Budget(max_drop=0.02))
+    one = _trial(graph, OnnxRuntime(), 0)
+    few = float(random.uniform(0.03, 0.08))
+    shares = []
+    for error in (few, 2 * few):
+        one.select = PairedLosses(np.full(1000, error))
+        shares.append(allowed(work, one))
+    assert shares[1] == pytest.approx(shares[0] / 4, rel=0.3)
+
+
+def _turned(seen: PairedCounts, share: float) -> PairedCounts:
+    """Return fewer disagreements, by the root, of which fewer are losses, by the share itself."""
+    disagreements, drop = seen.n * seen.disagreement * share**0.5, seen.n * seen.drop * share
+    return PairedCounts(
+        seen.n,
+        round((disagreements + drop) / 2),
+        max(round((disagreements - drop) / 2), 0),
+    )
 
 
 def test_of_layers_that_seem_to_save_time_those_return_that_do_so_together(

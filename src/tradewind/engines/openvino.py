@@ -255,10 +255,10 @@ class _Compiled(Runner):
                     }
                 )
             compiled = core().compile_model(graph, "CPU", self._properties)
-            if self._properties["NUM_STREAMS"] != 1 and computes_weights(compiled):
-                self._properties |= _ONE_STREAM
-                compiled = core().compile_model(graph, "CPU", self._properties)
-            return compiled
+            if self._properties["NUM_STREAMS"] == 1 or not computes_weights(compiled):
+                return compiled
+            self._properties |= _ONE_STREAM
+            return core().compile_model(graph, "CPU", self._properties)
         except RuntimeError as error:
             raise UnsupportedModel(
                 self._model.origin.source,

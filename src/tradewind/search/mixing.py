@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import numpy as np
 
 from tradewind.engines import Engine
+from tradewind.evidence import Paired, PairedCounts, PairedLosses
 from tradewind.model import Model
 from tradewind.passes import Observed, RevertLayers
 from tradewind.passes.mixing import Switched, sensitivity
@@ -14,6 +15,7 @@ from tradewind.search.job import Job
 from tradewind.search.layer_times import LayerTime, faster_in_float, is_quicker, layer_times
 from tradewind.search.making import Maker
 from tradewind.search.probing import Inputs
+from tradewind.search.risk import SAFE, risk
 from tradewind.search.screening import TOO_DEAR
 from tradewind.search.settings import Effort
 from tradewind.search.trials import Trial
@@ -25,19 +27,17 @@ EXAMPLES = 16
 RUNS: dict[Effort, int] = {"quick": 24, "normal": 48, "thorough": 96}
 """Of the graph over these examples, at most."""
 
-SHARES: dict[Effort, tuple[float, ...]] = {
-    "quick": (0.1,),
-    "normal": (0.25, 0.03),
-    "thorough": (0.5, 0.25, 0.1, 0.03, 0.01),
+MULTIPLES: dict[Effort, tuple[float, ...]] = {
+    "quick": (1.0,),
+    "normal": (1.0, 0.2),
+    "thorough": (4.0, 2.0, 1.0, 0.4, 0.1),
 }
-"""What may be left of the divergence from the original; one variant is made for each."""
-
-NEAR = 0.5
-"""Share of the budget from which on what int8 loses is worth healing."""
+"""Of the divergence that may be left (see `allowed`); one variant is made for each."""
 
 MOST = 0.15
 """Share of the whole time that the search for layers may take."""
 
+_SHARES = 0.8 ** np.arange(1, 32)  # of the divergence: down to a thousandth
 _PROFILED_S = 0.3
 _NOISE = 0.002
 """A layer is never thought to cost less than this share of the time of all of them."""
@@ -95,11 +95,42 @@ def prefixes(
     return sorted(found)
 
 
+def allowed(job: Job, trial: Trial) -> float:
+    """Return which share of a variant's divergence from the original may be left for it to pass.
+
+    The divergence is a squared error. What errors it leads to falls with its root, and so does
+    how many answers turn; how many more of them turn from right to wrong than back falls with the
+    divergence itself, because small errors turn about as many either way.
+
+    Args:
+        job: knows what is to be certified.
+        trial: with what it lost on the select split.
+
+    Returns:
+        1 if it will probably pass as it is; else one of a thousandth to four fifths.
+    """
+    if trial.select is None or risk(job, trial, trial.select) <= SAFE:
+        return 1.0
+    for share in _SHARES:
+        if risk(job, trial, _with_less(trial.select, float(share))) <= SAFE:
+            return float(share)
+    return float(_SHARES[-1])
+
+
+def _with_less(seen: Paired, share: float) -> Paired:
+    """Return what would have been seen with a share of the divergence."""
+    root = share**0.5
+    if isinstance(seen, PairedLosses):
+        return PairedLosses(seen.differences * root, seen.unit)
+    turned, lost = root * (seen.worse + seen.better), share * (seen.worse - seen.better)
+    return PairedCounts(seen.n, round((turned + lost) / 2), max(round((turned - lost) / 2), 0))
+
+
 def mixable(job: Job, trials: Sequence[Trial], baseline: Trial) -> Trial | None:
     """Return the int8 variant that will be cheapest when it is healed; None where none is cheap.
 
-    What loses so much that most of the damage has to be undone is taken to cost most of what lies
-    between it and the original then.
+    What has to undo most of its divergence is taken to cost most of what lies between it and the
+    original then.
 
     Args:
         job: knows what is dear.
@@ -109,8 +140,7 @@ def mixable(job: Job, trials: Sequence[Trial], baseline: Trial) -> Trial | None:
     cost = cost_of(job)
 
     def healed(trial: Trial) -> float:
-        allowed, lost = NEAR * job.budget.max_drop, trial.select.drop if trial.select else 0.0
-        undone = 1.0 - allowed / lost if lost > allowed else 0.0
+        undone = 1.0 - allowed(job, trial)
         return cost(trial) + undone * max(cost(baseline) - cost(trial), 0.0)
 
     found = [
@@ -126,7 +156,7 @@ def mixable(job: Job, trials: Sequence[Trial], baseline: Trial) -> Trial | None:
 
 def needs_healing(job: Job, trial: Trial) -> bool:
     """Say whether a variant loses so much that its certificate is in danger."""
-    return trial.select is not None and trial.select.drop > NEAR * job.budget.max_drop
+    return allowed(job, trial) < 1.0
 
 
 class Mixer:
@@ -171,14 +201,15 @@ class Mixer:
         times = layer_times(quantized, original, stage.engine, batches)
         free = faster_in_float(times)
         free = self._proven(free, quantized, original, stage.engine, batches, until)
-        if not needs_healing(job, trial):
+        share = allowed(job, trial)
+        if share == 1.0:
             return [RevertLayers(free)] if free else []
         effort = job.settings.effort
         seen = job.observe(max(EXAMPLES, job.fixed_batch or 1))
         switched = Switched(quantized, original, seen)
         found = sensitivity(switched, RUNS[effort], lambda: clock() < until)
         order = rank(found.damage, times, free)
-        limits = [share * found.total for share in SHARES[effort]]
+        limits = [min(times * share, 0.9) * found.total for times in MULTIPLES[effort]]
         counts = prefixes(order, switched.divergence, limits)
         return [RevertLayers(order[:count]) for count in counts]
 

@@ -10,7 +10,6 @@ from tradewind.passes import Pass, PruneTrees, QuantizeDynamic
 from tradewind.search.candidates import Graph, attends
 from tradewind.search.costs import cost_of
 from tradewind.search.job import Job
-from tradewind.search.mixing import NEAR
 from tradewind.search.risk import SAFE, risk
 from tradewind.search.trials import Trial
 
@@ -28,6 +27,9 @@ EASY = 0.1
 TEACHER_LOSS, TEACHER_COST = 0.005, 0.7
 """What may be lost on the select split, and in what share of the original's time one has to
 answer, to teach in its place."""
+
+NEAR = 0.5
+"""Share of the budget up to which what was cut may lose for more to be cut."""
 
 
 @final
