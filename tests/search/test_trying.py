@@ -287,6 +287,29 @@ def test_a_graph_that_cannot_be_cut_further_ends_the_cuts() -> None:
     ]
 
 
+class _Slow:
+    """Stands in for a maker that takes all the time it is given."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.asked: list[Pass] = []
+
+    def apply(self, graph: Graph, step: Pass, timeout_s: float) -> Graph | None:
+        self.asked.append(step)
+        self._clock.now += timeout_s
+        raise PassError("model", "an end in time", "none")
+
+
+def test_after_a_cut_that_took_its_time_for_nothing_no_other_is_begun() -> None:
+    clock = Clock()
+    work = job(clock=clock)
+    attempts = _attempts(work, Written(work, baseline(), None))
+    maker = _Slow(clock)
+    attempts._shrink(cast(Maker, maker), Graph((), work.model, ""), ())
+    assert [type(step) for step in maker.asked] == [DropBlocks]
+    assert [refusal.variant for refusal in attempts.refused] == ["60% of blocks", "50% of channels"]
+
+
 def test_what_loses_something_is_cut_less_deeply() -> None:
     work = job(budget=Budget(max_drop=0.01), clock=Clock())
     screen = _Costly(work, baseline(), None)

@@ -35,6 +35,8 @@ _SELDOM = 4
 _MOST_VARIANTS = 64
 _MOST = 0.8
 """Of the time left when training begins; looking at the student takes the rest."""
+_PATIENCE = 0.5
+"""Share of the time left after which a step that is no training is given up."""
 
 Recipe = tuple[Pass, ...]
 """Passes one after the other, from the graph that all variants start from."""
@@ -118,4 +120,14 @@ def limit_s(step: Pass, left_s: float) -> float:
     """
     if isinstance(step, Distil):
         return min(left_s, 1.3 * step.time_s + 20.0)
-    return 0.5 * left_s
+    return _PATIENCE * left_s
+
+
+def gave_up(before_s: float, left_s: float) -> bool:
+    """Say whether what made nothing was given up, so that others with less time would be too.
+
+    Args:
+        before_s: seconds that were left when it began.
+        left_s: seconds that are left now.
+    """
+    return left_s <= (1.0 - _PATIENCE) * before_s

@@ -17,7 +17,7 @@ from tradewind.search.mixing import Mixer, mixable, needs_healing
 from tradewind.search.progress import Progress
 from tradewind.search.prospects import QUANTIZES, Prospects
 from tradewind.search.screening import Screen, reason_of
-from tradewind.search.shrinking import Recipe, again, has_time, limit_s, recipes, within
+from tradewind.search.shrinking import Recipe, again, gave_up, has_time, limit_s, recipes, within
 from tradewind.search.thresholds import dearer
 from tradewind.search.timetable import timetable
 from tradewind.search.trials import Trial
@@ -27,7 +27,6 @@ _LONG = 0.08
 """Share of the time from which on a look is a long one."""
 _NO_TIME = "not tried: time ran out"
 _NO_CASCADE = "none would be cheaper than the best variant alone and keep the promise"
-
 
 FAR_TOO_SLOW = 4.0
 """int8 gains about so much at best: an engine that is slower by more will not make up for it."""
@@ -161,19 +160,20 @@ class Attempts:
         if self._is_shrunk:
             return
         self._is_shrunk = True
-        graph = base
-        job = self._job
+        graph, job, is_spent = base, self._job, False
         for first in recipes(job.model, job.settings.effort, self._left_s, job.observable):
             if any(type(step) is type(first[0]) for step in graph.steps):
                 continue  # more of it was cut than this recipe would, with success
             recipe, start, is_deep, is_last = first, graph, False, False
             while True:
-                if not has_time(recipe, self._left_s):
+                left_s = self._left_s
+                if is_spent or not has_time(recipe, left_s):
                     self._refuse_untried(_named(start, recipe))
                     break
                 made = self._make(
                     maker, start, recipe, quantizer=self._prospects.best_quantizer(likely)
                 )
+                is_spent |= made is None and gave_up(left_s, self._left_s)
                 if made is not None and self._prospects.holds(made):
                     graph = start = made
                     if is_last:
