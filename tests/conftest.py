@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,8 @@ from tests.cases.imports import IMPORTS, Row
 os.environ["TRADEWIND_NO_CACHE"] = "1"  # commands of tests know nothing of earlier searches
 if "PYTEST_XDIST_WORKER" in os.environ:  # processes side by side would wait for each other's cores
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as a shell starts what runs in background
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

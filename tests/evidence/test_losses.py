@@ -56,7 +56,8 @@ def test_the_number_that_is_advised_does(
     drop, variance = (low + high) / 2, (high - low) ** 2 / 12
     n = losses_examples_needed(variance, drop, margin, 0.95)
     assert n is not None
-    for count, least, most in ((n, 0.65, 1.0), (n // 2, 0.0, 0.75)):
+    # the first is asked for 0.8 and does 0.68 to 0.92; less than 0.57 is a chance in 100,000
+    for count, least, most in ((n, 0.57, 1.0), (n // 2, 0.0, 0.75)):
         runs = 400
         found = sum(
             losses_p_value(PairedLosses(random.uniform(low, high, count)), margin) <= 0.05
