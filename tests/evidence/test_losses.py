@@ -48,7 +48,8 @@ def test_level_holds_where_the_drop_is_the_margin(draw: Draw, random: np.random.
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "margin"), [(-0.2, 0.21, 0.02), (-0.02, 0.03, 0.02), (-0.9, 0.9, 0.1)]
+    ("low", "high", "margin"),
+    [(-0.2, 0.21, 0.02), (-0.05, 0.06, 0.02), (-0.02, 0.03, 0.02), (-0.9, 0.9, 0.1)],
 )
 def test_the_number_that_is_advised_does(
     low: float, high: float, margin: float, random: np.random.Generator
@@ -56,8 +57,7 @@ def test_the_number_that_is_advised_does(
     drop, variance = (low + high) / 2, (high - low) ** 2 / 12
     n = losses_examples_needed(variance, drop, margin, 0.95)
     assert n is not None
-    # the first is asked for 0.8 and does 0.68 to 0.92; less than 0.57 is a chance in 100,000
-    for count, least, most in ((n, 0.57, 1.0), (n // 2, 0.0, 0.75)):
+    for count, least, most in ((n, 0.75, 1.0), (n // 2, 0.0, 0.75)):
         runs = 400
         found = sum(
             losses_p_value(PairedLosses(random.uniform(low, high, count)), margin) <= 0.05

@@ -109,7 +109,7 @@ def allowed(job: Job, trial: Trial) -> float:
     Returns:
         1 if it will probably pass as it is; else one of a thousandth to four fifths.
     """
-    if trial.select is None or risk(job, trial, trial.select) <= SAFE:
+    if trial.select is None or not needs_healing(job, trial):
         return 1.0
     for share in _SHARES:
         if risk(job, trial, _with_less(trial.select, float(share))) <= SAFE:
@@ -156,7 +156,7 @@ def mixable(job: Job, trials: Sequence[Trial], baseline: Trial) -> Trial | None:
 
 def needs_healing(job: Job, trial: Trial) -> bool:
     """Say whether a variant loses so much that its certificate is in danger."""
-    return allowed(job, trial) < 1.0
+    return trial.select is not None and risk(job, trial, trial.select) > SAFE
 
 
 class Mixer:
